@@ -1,0 +1,3 @@
+module github.com/polyplane/polyplane
+
+go 1.26
