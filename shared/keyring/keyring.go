@@ -20,5 +20,11 @@ type Keyring interface {
 	Unwrap(ctx context.Context, wrapped []byte, boundTo string) (*DataKey, error)
 }
 
+// Rewrapper is a Keyring whose master key can be rotated from here. What Cached returns is none: ask the keyring within.
+type Rewrapper interface {
+	// Rewrap returns the same data key wrapped by the newest master key, for the same context. It returns ErrWrongKey where Unwrap does.
+	Rewrap(ctx context.Context, wrapped []byte, boundTo string) ([]byte, error)
+}
+
 // ErrWrongKey says that something sealed does not open: another key, another context, or changed bytes.
 var ErrWrongKey = errors.New("keyring: cannot be opened with this key")

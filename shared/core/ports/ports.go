@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/polyplane/polyplane/shared/blob"
+	"github.com/polyplane/polyplane/shared/core/list"
 	"github.com/polyplane/polyplane/shared/keyring"
 	"github.com/polyplane/polyplane/shared/store"
 )
@@ -19,4 +20,5 @@ type Ports struct {
 	NewID   func() string      // a fresh UUID, version 7: ordered by creation
 	Random  func(n int) []byte // n bytes from a secure source
 	Log     *slog.Logger
+	Cursors list.Cursors
 }

@@ -1,0 +1,87 @@
+// Package boot is the wiring that both deployments share: the dialects, the front and its gate, the consumers of events. Which adapters
+// stand behind the ports is chosen by boot/standalone and boot/aws.
+package boot
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/polyplane/polyplane/shared/api"
+	"github.com/polyplane/polyplane/shared/api/group"
+	"github.com/polyplane/polyplane/shared/core/access"
+	"github.com/polyplane/polyplane/shared/core/audit"
+	"github.com/polyplane/polyplane/shared/core/event"
+	"github.com/polyplane/polyplane/shared/core/permission"
+	"github.com/polyplane/polyplane/shared/core/ports"
+	"github.com/polyplane/polyplane/shared/core/stack"
+	"github.com/polyplane/polyplane/shared/core/update"
+	"github.com/polyplane/polyplane/shared/dialects/pulumi"
+	"github.com/polyplane/polyplane/shared/store"
+)
+
+// Dialects are all dialects, in the order of their ports on one machine.
+func Dialects(p ports.Ports) []api.Dialect {
+	return []api.Dialect{pulumi.New(p)}
+}
+
+// FrontConfig is what a deployment adds to the front.
+type FrontConfig struct {
+	Groups  []group.Group // nil serves all
+	Begin   func(dialect, operation string)
+	Observe func(api.Observation)
+	Health  func(context.Context) error
+	Metrics http.Handler
+}
+
+// hintedAddresses is for how many callers and targets one process remembers which items they read.
+const hintedAddresses = 10_000
+
+// Front is the HTTP front on the given ports.
+func Front(p ports.Ports, c FrontConfig) *api.Front {
+	return api.New(api.Config{
+		Gate:    gate{&access.Gate{Ports: p, Hints: store.NewHints(hintedAddresses)}},
+		Now:     p.Now,
+		NewID:   p.NewID,
+		Log:     p.Log,
+		Groups:  c.Groups,
+		Begin:   c.Begin,
+		Observe: c.Observe,
+		Health:  c.Health,
+		Metrics: c.Metrics,
+
+		AuditContext: auditContext,
+		Principal: func(ctx context.Context) string {
+			who, _ := access.Principal(ctx)
+			if who.ID == "" {
+				return ""
+			}
+			return string(who.Kind) + ":" + who.ID
+		},
+	})
+}
+
+// gate lets the front ask the core.
+type gate struct{ *access.Gate }
+
+func (g gate) Enter(ctx context.Context, c api.Credential, need permission.Need, target permission.Target) (context.Context, error) {
+	return g.Gate.Enter(ctx, access.Form(c.Form), c.Secret, need, target)
+}
+
+// auditContext gives the core what the front knows of an entry.
+func auditContext(ctx context.Context, f api.AuditFacts) context.Context {
+	ctx = audit.Begin(ctx, &audit.Draft{
+		Dialect: f.Dialect, Operation: f.Operation, Slug: f.Slug, RequestID: f.RequestID, SourceIP: f.SourceIP,
+	})
+	if who, ok := access.Principal(ctx); ok {
+		audit.ActAs(ctx, who)
+	}
+	return ctx
+}
+
+// Relay hands events to everything that acts on them.
+func Relay(p ports.Ports) *event.Relay {
+	return &event.Relay{Ports: p, Consumers: map[string][]event.Consumer{
+		"stack.deleted":   {stack.PurgeDeleted(p)},
+		"update.finished": {update.TidyFinished(p)},
+	}}
+}

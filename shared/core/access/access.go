@@ -1,0 +1,193 @@
+// Package access lets callers in: it turns a credential into a principal, finds what the row acts on, loads the principal's grants there
+// and decides. What it found travels in the context, so that handlers do not look twice.
+package access
+
+import (
+	"context"
+	"strings"
+
+	"github.com/polyplane/polyplane/shared/core/fault"
+	"github.com/polyplane/polyplane/shared/core/identity"
+	"github.com/polyplane/polyplane/shared/core/organization"
+	"github.com/polyplane/polyplane/shared/core/permission"
+	"github.com/polyplane/polyplane/shared/core/ports"
+	"github.com/polyplane/polyplane/shared/core/stack"
+	"github.com/polyplane/polyplane/shared/core/update"
+	"github.com/polyplane/polyplane/shared/store"
+	"github.com/polyplane/polyplane/shared/store/keys"
+)
+
+// Form says how a credential is to be understood.
+type Form string
+
+// The forms.
+const (
+	None  Form = ""
+	Token Form = "token" // of a person or service, whatever header it came in
+	Lease Form = "lease" // of a running update
+)
+
+// Access is what is known about an admitted request. Fields that the row's target does not name are zero.
+type Access struct {
+	Principal    permission.Principal
+	User         identity.User             // zero for a lease and for public rows
+	Organization organization.Organization // the target's
+	Stack        store.Doc[stack.Stack]    // the target's; not loaded for a lease
+	Lease        store.Doc[update.Lease]   // only for rows that a running update calls
+	Secret       string                    // of the lease's token, for the answer that repeats it
+}
+
+// By is the caller as an update remembers it.
+func (a Access) By() update.By {
+	return update.By{User: a.User.ID, Login: a.User.Login, Name: a.User.Name, Email: a.User.Email}
+}
+
+type contextKey struct{}
+
+// Of returns the access of a request that the gate admitted. It panics elsewhere: a handler that runs without the gate is a defect.
+func Of(ctx context.Context) Access { return ctx.Value(contextKey{}).(Access) }
+
+// Principal returns who an admitted request is from; ok is false outside one.
+func Principal(ctx context.Context) (p permission.Principal, ok bool) {
+	a, ok := ctx.Value(contextKey{}).(Access)
+	return a.Principal, ok
+}
+
+// Gate admits requests.
+type Gate struct {
+	Ports ports.Ports
+	Hints *store.Hints // keys that a caller's last request to the same target read; nil guesses nothing
+}
+
+// Enter returns the context of an admitted request, or a fault: Unauthenticated, Forbidden, or NotFound for what the caller may not
+// see, in the same words as for what does not exist.
+func (g *Gate) Enter(ctx context.Context, form Form, secret string, need permission.Need, target permission.Target) (context.Context, error) {
+	ctx = store.Remember(ctx)
+	var a Access
+	var err error
+	switch {
+	case need.Public != "":
+	case need.Lease:
+		a, err = g.lease(ctx, form, secret, target)
+	default:
+		address := strings.Join([]string{identity.HashToken(secret), target.Organization, target.Project, target.Stack}, "/")
+		g.Hints.Prefetch(ctx, g.Ports.Store, address)
+		if a, err = g.person(ctx, form, secret, need, target); err == nil {
+			g.Hints.Learn(ctx, address)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return context.WithValue(ctx, contextKey{}, a), nil
+}
+
+func (g *Gate) lease(ctx context.Context, form Form, secret string, target permission.Target) (Access, error) {
+	if form != Lease {
+		return Access{}, fault.New(fault.Unauthenticated, "this call needs the token of a running update")
+	}
+	l, err := update.Authenticate(ctx, g.Ports, secret)
+	if err != nil {
+		return Access{}, err
+	}
+	path := l.Value.Path
+	if target.Update != l.Value.Update || !strings.EqualFold(target.Organization, path[0]) || target.Project != path[1] || target.Stack != path[2] {
+		return Access{}, fault.New(fault.Forbidden, "this token belongs to another update").WithReason("lease-lost")
+	}
+	by := l.Value.By
+	return Access{
+		Principal: permission.Principal{Kind: permission.KindLease, ID: l.Value.Update, Login: by.Login, Name: by.Name},
+		Lease:     l,
+		Secret:    secret,
+	}, nil
+}
+
+func (g *Gate) person(ctx context.Context, form Form, secret string, need permission.Need, target permission.Target) (Access, error) {
+	if form != Token {
+		secret = ""
+	}
+	t, u, err := identity.Authenticate(ctx, g.Ports, secret)
+	if err != nil {
+		return Access{}, err
+	}
+	a := Access{
+		Principal: permission.Principal{Kind: permission.KindUser, ID: u.ID, Login: u.Login, Name: u.Name, TokenID: t.ID, Token: t.Name},
+		User:      u,
+	}
+	if need.Self || target.Organization == "" {
+		if permission.Decide(nil, need) != permission.Allowed {
+			return Access{}, fault.New(fault.Forbidden, "this needs a role that %s does not have", u.Login)
+		}
+		return a, nil
+	}
+	return g.reach(ctx, a, need, target)
+}
+
+// reach finds the target and decides.
+func (g *Gate) reach(ctx context.Context, a Access, need permission.Need, target permission.Target) (Access, error) {
+	absent := missing(target)
+	o, err := organization.Find(ctx, g.Ports, target.Organization)
+	if fault.Is(err, fault.NotFound) {
+		return Access{}, absent
+	}
+	if err != nil {
+		return Access{}, err
+	}
+	a.Organization = o
+	m, member, err := organization.MemberOf(ctx, g.Ports, o.ID, a.User.ID)
+	if err != nil {
+		return Access{}, err
+	}
+	var grants permission.Grants
+	if member {
+		grants = append(grants, m.Role)
+	}
+	if target.Stack != "" {
+		s, err := stack.Find(ctx, g.Ports, o.ID, target.Project, target.Stack)
+		if fault.Is(err, fault.NotFound) {
+			return Access{}, absent
+		}
+		if err != nil {
+			return Access{}, err
+		}
+		a.Stack = s
+		role, err := stack.RoleOf(ctx, g.Ports, s.Value.ID, a.User.ID)
+		if err != nil {
+			return Access{}, err
+		}
+		grants = append(grants, role)
+		if member {
+			grants = append(grants, o.StackRole)
+		}
+	}
+	switch permission.Decide(grants, need) {
+	case permission.Allowed:
+		return a, nil
+	case permission.Hidden:
+		return Access{}, absent
+	}
+	return Access{}, fault.New(fault.Forbidden, "%s may not do this: it needs the permission %s", a.User.Login, need.Verb)
+}
+
+// missing is what both an absent and a foreign target are answered with; it is made of the request's own words alone.
+func missing(t permission.Target) error {
+	switch {
+	case t.Stack != "":
+		return fault.Missing("stack '%s/%s/%s' not found", t.Organization, t.Project, t.Stack)
+	case t.Organization != "":
+		return fault.Missing("organization '%s' not found", t.Organization)
+	}
+	return fault.Missing("not found")
+}
+
+// Scopes are the scopes that the request may touch below its target.
+func (a Access) Scopes() []store.Scope {
+	out := []store.Scope{a.Principal.Scope()}
+	if a.Organization.ID != "" {
+		out = append(out, keys.Organization(a.Organization.ID))
+	}
+	if a.Stack.Exists() {
+		out = append(out, keys.Stack(a.Stack.Value.ID), keys.Project(a.Stack.Value.Project))
+	}
+	return out
+}

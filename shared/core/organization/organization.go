@@ -1,0 +1,153 @@
+// Package organization is organizations and their members.
+package organization
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/polyplane/polyplane/shared/core/fault"
+	"github.com/polyplane/polyplane/shared/core/identity"
+	"github.com/polyplane/polyplane/shared/core/permission"
+	"github.com/polyplane/polyplane/shared/core/ports"
+	"github.com/polyplane/polyplane/shared/store"
+	"github.com/polyplane/polyplane/shared/store/keys"
+)
+
+// Organization owns projects and stacks and has members.
+type Organization struct {
+	ID          string          `json:"id"`
+	Account     string          `json:"account"` // account id
+	Name        string          `json:"name"`
+	DisplayName string          `json:"displayName"`
+	StackRole   permission.Role `json:"stackRole,omitempty"` // what every member holds on every stack; empty: nothing
+	Created     time.Time       `json:"created"`
+}
+
+// Member is one person's place in an organization.
+type Member struct {
+	User    string          `json:"user"` // user id
+	Role    permission.Role `json:"role"`
+	Created time.Time       `json:"created"`
+}
+
+// membership is the user's side of a Member, written with it.
+type membership struct {
+	Organization string          `json:"organization"` // id
+	Role         permission.Role `json:"role"`
+}
+
+type name struct {
+	ID string `json:"id"`
+}
+
+var (
+	kind           = store.NewKind[Organization]("organization", 1)
+	nameKind       = store.NewKind[name]("organization-name", 1)
+	memberKind     = store.NewKind[Member]("member", 1)
+	membershipKind = store.NewKind[membership]("membership", 1)
+)
+
+// Create returns the changes that make an organization whose name must be free.
+func Create(o Organization) ([]store.Change, error) {
+	if !identity.LoginPattern.MatchString(o.Name) {
+		return nil, fault.Wrong("organization", "organization name %q must be 3 to 40 letters, digits, '-' or '_', and begin and end with a letter or digit", o.Name)
+	}
+	return []store.Change{
+		kind.Create(keys.OrganizationHead(o.ID), o),
+		nameKind.Create(keys.OrganizationName(o.Name), name{ID: o.ID}),
+	}, nil
+}
+
+// AddMember returns the changes that make a user a member: the organization's side and the user's.
+func AddMember(organization string, m Member) []store.Change {
+	return []store.Change{
+		memberKind.Create(keys.Member(organization, m.User), m),
+		membershipKind.Create(keys.Membership(m.User, organization), membership{Organization: organization, Role: m.Role}),
+	}
+}
+
+// Find returns the organization of a name, in any case, or fault.NotFound.
+func Find(ctx context.Context, p ports.Ports, called string) (Organization, error) {
+	n, err := nameKind.Get(ctx, p.Store, keys.OrganizationName(called))
+	if errors.Is(err, store.ErrNotFound) {
+		return Organization{}, fault.Missing("organization %q not found", called)
+	}
+	if err != nil {
+		return Organization{}, err
+	}
+	return Of(ctx, p, n.Value.ID)
+}
+
+// Of returns the organization of an id.
+func Of(ctx context.Context, p ports.Ports, id string) (Organization, error) {
+	d, err := kind.Get(ctx, p.Store, keys.OrganizationHead(id))
+	if err != nil {
+		return Organization{}, fmt.Errorf("organization %s: %w", id, err)
+	}
+	return d.Value, nil
+}
+
+// MemberOf returns a user's place in an organization; ok is false when there is none.
+func MemberOf(ctx context.Context, p ports.Ports, organization, user string) (m Member, ok bool, err error) {
+	d, err := memberKind.Get(ctx, p.Store, keys.Member(organization, user))
+	if errors.Is(err, store.ErrNotFound) {
+		return Member{}, false, nil
+	}
+	return d.Value, err == nil, err
+}
+
+// Joined is an organization together with the role that a user has in it.
+type Joined struct {
+	Organization
+	Role permission.Role
+}
+
+// maxMemberships bounds how many organizations one user may be in.
+const maxMemberships = 1000
+
+// OfUser returns the organizations a user is a member of, in order of creation.
+func OfUser(ctx context.Context, p ports.Ports, user string) ([]Joined, error) {
+	ms, err := membershipKind.All(ctx, p.Store, store.Query{PK: keys.Memberships(user)}, maxMemberships)
+	if err != nil {
+		return nil, err
+	}
+	heads := make([]store.Key, len(ms))
+	for i, m := range ms {
+		heads[i] = keys.OrganizationHead(m.Value.Organization)
+	}
+	items, err := p.Store.BatchGet(ctx, heads)
+	if err != nil {
+		return nil, err
+	}
+	var out []Joined
+	for i, it := range items {
+		o, err := kind.Decode(it)
+		if err != nil {
+			return nil, err
+		}
+		if o.Exists() {
+			out = append(out, Joined{o.Value, ms[i].Value.Role})
+		}
+	}
+	return out, nil
+}
+
+// DefaultOf returns the organization that a user works in when they name none: the one they chose, else the first they joined. A user
+// of no organization gets the store's ErrNotFound.
+func DefaultOf(ctx context.Context, p ports.Ports, u identity.User) (Organization, error) {
+	joined, err := OfUser(ctx, p, u.ID)
+	if err != nil {
+		return Organization{}, err
+	}
+	for _, o := range joined {
+		if o.ID == u.DefaultOrganization {
+			return o.Organization, nil
+		}
+	}
+	if len(joined) == 0 {
+		return Organization{}, store.ErrNotFound
+	}
+	return joined[0].Organization, nil
+}

@@ -1,0 +1,122 @@
+package stack
+
+import (
+	"context"
+	"regexp"
+	"unicode/utf8"
+
+	"github.com/polyplane/polyplane/shared/core/audit"
+	"github.com/polyplane/polyplane/shared/core/event"
+	"github.com/polyplane/polyplane/shared/core/fault"
+	"github.com/polyplane/polyplane/shared/core/organization"
+	"github.com/polyplane/polyplane/shared/core/permission"
+	"github.com/polyplane/polyplane/shared/core/ports"
+	"github.com/polyplane/polyplane/shared/core/project"
+	"github.com/polyplane/polyplane/shared/store"
+	"github.com/polyplane/polyplane/shared/store/keys"
+)
+
+// Draft is what a client says of a stack that it wants.
+type Draft struct {
+	Project string // name; made with its first stack
+	Name    string
+	Tags    map[string]string
+	Config  *Config
+}
+
+// Tag limits.
+const (
+	maxTags     = 100
+	maxTagValue = 256 // characters
+)
+
+var tagName = regexp.MustCompile(`^[a-zA-Z0-9-_.:]{1,40}$`)
+
+// CheckTags returns the fault of tags that no stack may have, or nil. field is where they stood in the request.
+func CheckTags(field string, tags map[string]string) error {
+	if len(tags) > maxTags {
+		return fault.Wrong(field, "a stack has at most %d tags, %d were given", maxTags, len(tags))
+	}
+	for k, v := range tags {
+		if !tagName.MatchString(k) {
+			return fault.Wrong(field+"."+k, "tag name %q must be 1 to 40 letters, digits, '-', '_', '.' or ':'", k)
+		}
+		if utf8.RuneCountInString(v) > maxTagValue {
+			return fault.Wrong(field+"."+k, "the value of tag %q is longer than %d characters", k, maxTagValue)
+		}
+	}
+	return nil
+}
+
+// attempts is how often a write that lost a race is made again from fresh reads.
+const attempts = 5
+
+// Create makes a stack, its data key, the creator's grant and, with the first stack of a project, the project. A taken name is
+// fault.Conflict, "already exists".
+func Create(ctx context.Context, p ports.Ports, by permission.Principal, o organization.Organization, d Draft) (Stack, error) {
+	if err := project.CheckName("project", d.Project); err != nil {
+		return Stack{}, err
+	}
+	if !NamePattern.MatchString(d.Name) {
+		return Stack{}, fault.Wrong("name", "stack name %q must be 1 to 100 letters, digits, '_', '.' or '-'", d.Name)
+	}
+	if err := CheckTags("tags", d.Tags); err != nil {
+		return Stack{}, err
+	}
+	s := Stack{
+		ID: p.NewID(), Organization: o.ID, ProjectName: d.Project, Name: d.Name,
+		Created: p.Now(), CreatedBy: by.ID, Tags: d.Tags, Config: d.Config,
+	}
+	key, err := p.Keyring.NewDataKey(ctx, string(keys.Stack(s.ID)))
+	if err != nil {
+		return Stack{}, err
+	}
+	s.Key = key.Wrapped()
+	for range attempts {
+		err = create(ctx, p, by, o, &s)
+		if store.AsConflict(err) == nil {
+			return s, err
+		}
+		// Either the stack's name is taken, or somebody made or removed the project at the same time.
+		if _, findErr := Find(ctx, p, o.ID, s.ProjectName, s.Name); findErr == nil {
+			return Stack{}, fault.New(fault.Conflict, "stack %q already exists", s.Path(o.Name)).WithReason("already-exists")
+		}
+	}
+	return Stack{}, err
+}
+
+func create(ctx context.Context, p ports.Ports, by permission.Principal, o organization.Organization, s *Stack) error {
+	id, named, ok, err := project.Find(ctx, p, o.ID, s.ProjectName)
+	if err != nil {
+		return err
+	}
+	var changes []store.Change
+	if ok {
+		s.Project = id
+		changes = append(changes, named)
+	} else {
+		pr := project.Project{ID: p.NewID(), Organization: o.ID, Name: s.ProjectName, Created: s.Created, CreatedBy: by.ID}
+		s.Project = pr.ID
+		changes = append(changes, project.Create(pr)...)
+	}
+	g := grant{Role: permission.StackCreator, Project: s.Project}
+	changes = append(changes,
+		kind.Create(keys.StackHead(s.ID), *s),
+		nameKind.Create(keys.StackName(o.ID, s.ProjectName, s.Name), name{ID: s.ID}),
+		rowKind.Create(keys.StackRow(o.ID, s.Project, s.ID), rowOf(*s)),
+		grantKind.Create(keys.StackGrant(s.ID, by.ID), g),
+		grantKind.Create(keys.UserGrant(by.ID, o.ID, s.ID), g),
+		event.New(p, o.ID, "stack.created", Happened{Stack: s.ID, Organization: o.ID, Project: s.ProjectName, Name: s.Name, By: by.Login}),
+		audit.Record(ctx, p, o.ID, "stack-created", "created stack %s", s.Path(o.Name)),
+	)
+	return p.Store.Write(ctx, changes...)
+}
+
+// Happened is the data of the events stack.created and stack.deleted.
+type Happened struct {
+	Stack        string `json:"stack"`        // id
+	Organization string `json:"organization"` // id
+	Project      string `json:"project"`      // name
+	Name         string `json:"name"`
+	By           string `json:"by"` // login
+}

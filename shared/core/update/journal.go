@@ -1,0 +1,180 @@
+package update
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/polyplane/polyplane/shared/blob"
+	"github.com/polyplane/polyplane/shared/core/checkpoint"
+	"github.com/polyplane/polyplane/shared/core/compress"
+	"github.com/polyplane/polyplane/shared/core/fault"
+	"github.com/polyplane/polyplane/shared/core/ports"
+	"github.com/polyplane/polyplane/shared/core/stack"
+	"github.com/polyplane/polyplane/shared/keyring"
+	"github.com/polyplane/polyplane/shared/store"
+	"github.com/polyplane/polyplane/shared/store/keys"
+)
+
+// MaxEntries is how many entries one batch may have; the client sends at most 100.
+const MaxEntries = 1000
+
+// maxBatchBytes bounds a batch of entries or events before compression.
+const maxBatchBytes = 64 << 20
+
+// What the stack's key seals, so that one thing cannot be opened as another.
+var (
+	journalPurpose = []byte("journal")
+	eventPurpose   = []byte("engine-event")
+)
+
+// foldEvery is how many entries a journal grows before it is folded. The tail that completion and readers replay is shorter than
+// this plus an eighth of what was folded before, so that the work of folding stays linear in the length of the journal.
+var foldEvery int64 = 4096
+
+// Journal keeps a batch of entries: durable when it returns nil. A batch that was kept before changes nothing, entries may arrive in
+// any order, and an entry that arrives twice counts once.
+func Journal(ctx context.Context, p ports.Ports, l store.Doc[Lease], entries []checkpoint.Entry) error {
+	if !l.Value.DryRun && !l.Value.Journal {
+		return fault.New(fault.Conflict, "this update was started without a journal")
+	}
+	over := writable(p.Now())
+	if len(entries) == 0 {
+		return over(l.Value)
+	}
+	key, err := l.Value.key(ctx, p)
+	if err != nil {
+		return err
+	}
+	body := checkpoint.EncodeBatch(entries)
+	first, last := span(entries)
+	sealed := key.Seal(compress.Zstd(body), journalPurpose)
+	batch := journalKind.Keep(keys.JournalBatch(l.Value.Stack, l.Value.Update, first, last, digest(body)), sealed)
+	if batch.Item.Size() > store.MaxItemBytes {
+		return fault.New(fault.TooLarge, "the batch is larger than %d KB when compressed: send fewer entries at once", store.MaxItemBytes>>10)
+	}
+	l, err = whileHeld(ctx, p, l, over, batch)
+	if err != nil {
+		return err
+	}
+	if last-l.Value.FoldedThrough >= foldEvery+l.Value.FoldedThrough/8 {
+		// The batch is safe whether or not this works; the next one tries again.
+		if err := fold(ctx, p, l, key); err != nil {
+			p.Log.Warn("journal not folded", "update", l.Value.Update, "error", err)
+		}
+	}
+	return nil
+}
+
+func span(entries []checkpoint.Entry) (first, last int64) {
+	first, last = entries[0].Sequence, entries[0].Sequence
+	for _, e := range entries {
+		first, last = min(first, e.Sequence), max(last, e.Sequence)
+	}
+	return first, last
+}
+
+// digest is 8 hex digits of a content: enough to keep different batches of one span apart.
+func digest(content []byte) string {
+	h := sha256.Sum256(content)
+	return hex.EncodeToString(h[:4])
+}
+
+// replay returns the journal's state as far as it was kept: the last fold, or the base, and every entry behind it. refused is the
+// first entry that made no sense where it stood; it and what follows it are held back by the state.
+func replay(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey) (state *checkpoint.State, refused, err error) {
+	state, err = foldedState(ctx, p, l, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	// A batch that was split differently when it was sent again can begin before the fold and end behind it.
+	from := max(state.Next()-MaxEntries, 0)
+	q := store.Query{PK: keys.UpdateItems(l.Stack, l.Update), Prefix: keys.JournalPrefix, From: keys.JournalFrom(from)}
+	for {
+		docs, page, err := journalKind.Page(ctx, p.Store, q)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, d := range docs {
+			entries, err := openBatch(key, d)
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, e := range entries {
+				if err := state.Apply(e); err != nil && refused == nil {
+					refused = err
+				}
+			}
+		}
+		if !page.More {
+			return state, refused, nil
+		}
+		q.After = page.Next
+	}
+}
+
+func openBatch(key *keyring.DataKey, d store.Doc[store.Raw]) ([]checkpoint.Entry, error) {
+	packed, err := key.Open(d.Value, journalPurpose)
+	if err != nil {
+		return nil, fmt.Errorf("journal batch %s: %w", d.SK, err)
+	}
+	body, err := compress.Unzstd(packed, maxBatchBytes)
+	if err != nil {
+		return nil, fmt.Errorf("journal batch %s: %w", d.SK, err)
+	}
+	entries, err := checkpoint.DecodeBatch(body, checkpoint.Limits{Entries: MaxEntries})
+	if err != nil {
+		return nil, fmt.Errorf("journal batch %s: %w", d.SK, err)
+	}
+	return entries, nil
+}
+
+func foldedState(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey) (*checkpoint.State, error) {
+	f, err := foldKind.Get(ctx, p.Store, keys.Fold(l.Stack, l.Update))
+	switch {
+	case err == nil:
+		text, err := blob.Read(ctx, p.Blobs, l.scope(), key, f.Value.Manifest)
+		if err != nil {
+			return nil, err
+		}
+		return checkpoint.DecodeState(text)
+	case !errors.Is(err, store.ErrNotFound):
+		return nil, err
+	}
+	base, err := stack.ReadCheckpoint(ctx, p, l.Stack, l.Base, key)
+	if err != nil {
+		return nil, err
+	}
+	return checkpoint.New(base.Deployment)
+}
+
+// fold replays what was kept and keeps the state, so that the next reader starts from there.
+func fold(ctx context.Context, p ports.Ports, l store.Doc[Lease], key *keyring.DataKey) error {
+	state, _, err := replay(ctx, p, l.Value, key)
+	if err != nil {
+		return err
+	}
+	through := state.Next() - 1
+	if through <= l.Value.FoldedThrough {
+		return nil
+	}
+	m, err := blob.Write(ctx, p.Blobs, l.Value.scope(), key, p.Now(), state.Encode())
+	if err != nil {
+		return err
+	}
+	k := keys.Fold(l.Value.Stack, l.Value.Update)
+	f, err := foldKind.Get(ctx, p.Store, k)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	next := folded{Manifest: m, Through: through}
+	change := foldKind.Create(k, next)
+	if f.Exists() {
+		f.Value = next
+		change = foldKind.Replace(f)
+	}
+	l.Value.FoldedThrough = through
+	return p.Store.Write(ctx, leaseKind.Replace(l), change)
+}

@@ -1,0 +1,101 @@
+package pulumi
+
+import (
+	"net/http"
+
+	"github.com/polyplane/polyplane/shared/api"
+	"github.com/polyplane/polyplane/shared/api/group"
+	"github.com/polyplane/polyplane/shared/core/audit"
+	"github.com/polyplane/polyplane/shared/core/permission"
+	"github.com/polyplane/polyplane/shared/core/update"
+)
+
+// What rows need. Who may not even read a target learns nothing of it: 404. Who may read it but not this: 403.
+var (
+	inOrganization = func(v permission.Verb) permission.Need { return permission.Requires(v, permission.OrganizationRead) }
+	onStack        = func(v permission.Verb) permission.Need { return permission.Requires(v, permission.StackRead) }
+)
+
+// Body caps in bytes after decompression, where a row needs more than the front's default.
+const (
+	secretsCap    = 64 << 20
+	journalCap    = 64 << 20
+	checkpointCap = 512 << 20
+)
+
+// Paths that many rows share.
+const (
+	stackAt  = "/api/stacks/{orgName}/{projectName}/{stackName}"
+	updateAt = stackAt + "/update/{updateID}"
+)
+
+// operations is the table: every operation of the dialect, one row each.
+func (d dialect) operations() []api.Operation {
+	read := audit.None("a read")
+	inUpdate := audit.None("part of a running update, whose start and end leave entries")
+	return []api.Operation{
+		// The service.
+		api.Op("GET /api/capabilities", "Capabilities", group.Identity,
+			permission.Public("asked before login; the same for everybody"), read, d.capabilities),
+		api.Op("GET /api/cli/version", "Version", group.Identity,
+			permission.Public("asked before login; the same for everybody"), read, d.cliVersion),
+
+		// The caller.
+		api.Op("GET /api/user", "GetCurrentUser", group.Identity, permission.Self, read, d.getCurrentUser),
+		api.Op("GET /api/user/organizations/default", "GetDefaultOrganization", group.Identity, permission.Self, read, d.getDefaultOrganization),
+		api.Op("GET /api/user/stacks", "ListUserStacks", group.Stacks, permission.Self, read, d.listUserStacks),
+
+		// Stacks.
+		api.Op("HEAD /api/stacks/{orgName}/{projectName}", "ProjectExists", group.Stacks,
+			inOrganization(permission.OrganizationRead), read, d.projectExists, api.Status(http.StatusOK)),
+		api.Op("POST /api/stacks/{orgName}/{projectName}", "CreateStack", group.Stacks,
+			inOrganization(permission.StackCreate), audit.Leaves("stack-created"), d.createStack),
+		api.Op("GET "+stackAt, "GetStack", group.Stacks, onStack(permission.StackRead), read, d.getStack),
+		api.Op("DELETE "+stackAt, "DeleteStack", group.Stacks, onStack(permission.StackAdmin), audit.Leaves("stack-deleted"), d.deleteStack),
+		api.Op("GET "+stackAt+"/export", "ExportStack", group.Stacks, onStack(permission.StackRead), audit.Leaves("stack-exported"), d.exportStack,
+			api.ResponseShape(untypedDeployment{})),
+
+		// Secrets.
+		api.Op("POST "+stackAt+"/encrypt", "EncryptValue", group.Stacks, onStack(permission.StackEncrypt),
+			audit.None("reveals nothing"), d.encryptValue, api.BodyCap(secretsCap), api.Idempotent()),
+		api.Op("POST "+stackAt+"/decrypt", "DecryptValue", group.Stacks, onStack(permission.StackDecrypt),
+			audit.Leaves("secret-decrypted"), d.decryptValue, api.BodyCap(secretsCap), api.Idempotent()),
+		api.Op("POST "+stackAt+"/batch-encrypt", "BatchEncryptValue", group.Stacks, onStack(permission.StackEncrypt),
+			audit.None("reveals nothing"), d.batchEncrypt, api.BodyCap(secretsCap), api.Idempotent()),
+		api.Op("POST "+stackAt+"/batch-decrypt", "BatchDecryptValue", group.Stacks, onStack(permission.StackDecrypt),
+			audit.Leaves("secrets-batch-decrypted"), d.batchDecrypt, api.BodyCap(secretsCap), api.Idempotent()),
+
+		// Updates: made under their kind, then all alike.
+		d.creates("POST "+stackAt+"/update", "CreateUpdateForUpdate", update.Update),
+		d.creates("POST "+stackAt+"/preview", "CreateUpdateForPreview", update.Preview),
+		d.creates("POST "+stackAt+"/refresh", "CreateUpdateForRefresh", update.Refresh),
+		d.creates("POST "+stackAt+"/destroy", "CreateUpdateForDestroy", update.Destroy),
+		api.Op("POST "+updateAt, "StartUpdateForUpdate", group.Stacks, onStack(permission.StackUpdate), audit.Leaves("stack-update-started"), d.startUpdate),
+		api.Op("GET "+updateAt, "GetUpdateStatusForUpdate", group.Stacks, onStack(permission.StackRead), read, d.getUpdateStatus),
+		api.Op("POST "+updateAt+"/cancel", "CancelUpdate_update", group.Stacks, onStack(permission.StackUpdate),
+			audit.Leaves("stack-update-canceled"), d.cancelUpdate),
+		api.Op("GET "+updateAt+"/events", "GetEngineEvents_update", group.Stacks, onStack(permission.StackRead), read, d.getEvents,
+			api.ResponseShape(updateEvents{})),
+
+		// What a running update calls with its own token.
+		api.Op("POST "+updateAt+"/renew_lease", "RenewUpdateLease_update", group.Stacks, permission.Lease, inUpdate, d.renewLease, api.Idempotent()),
+		api.Op("PATCH "+updateAt+"/journalentries", "CreateJournalEntries_update", group.Stacks, permission.Lease, inUpdate, d.createJournalEntries,
+			api.BodyCap(journalCap), api.Idempotent(), api.RequestShape(journalEntries{})),
+		api.Op("PATCH "+updateAt+"/checkpoint", "PatchUpdateCheckpoint_update", group.Stacks, permission.Lease, inUpdate, d.patchCheckpoint,
+			api.BodyCap(checkpointCap), api.Idempotent(), api.RequestShape(plainCheckpoint{})),
+		api.Op("PATCH "+updateAt+"/checkpointverbatim", "PatchUpdateVerbatimCheckpoint_update", group.Stacks, permission.Lease, inUpdate, d.patchCheckpointVerbatim,
+			api.BodyCap(checkpointCap), api.Idempotent(), api.RequestShape(verbatimCheckpoint{})),
+		api.Op("PATCH "+updateAt+"/checkpointdelta", "PatchUpdateCheckpointDelta_update", group.Stacks, permission.Lease, inUpdate, d.patchCheckpointDelta,
+			api.BodyCap(checkpointCap), api.Idempotent(), api.RequestShape(deltaCheckpoint{})),
+		api.Op("POST "+updateAt+"/events/batch", "RecordEngineEventBatch_update", group.Stacks, permission.Lease, inUpdate, d.recordEvents,
+			api.BodyCap(journalCap), api.Idempotent(), api.Status(http.StatusOK), api.RequestShape(engineEvents{})),
+		api.Op("POST "+updateAt+"/complete", "CompleteUpdate_update", group.Stacks, permission.Lease, audit.Leaves("stack-update-completed"), d.completeUpdate,
+			api.Idempotent()),
+	}
+}
+
+// creates is the row that records an update of one kind.
+func (d dialect) creates(pattern, name string, kind update.Kind) api.Operation {
+	return api.Op(pattern, name, group.Stacks, onStack(permission.StackUpdate),
+		audit.None("holds nothing until it is started"), d.createUpdate(kind))
+}

@@ -1,0 +1,30 @@
+package keys
+
+import "github.com/polyplane/polyplane/shared/store"
+
+// User is the scope of a user: what belongs to a person across organizations.
+func User(id string) store.Scope { return store.Scope("user/" + id) }
+
+// UserHead is the user's own document.
+func UserHead(id string) store.Key { return head(User(id)) }
+
+// Membership is the user's side of a membership; Member is the organization's.
+func Membership(user, organization string) store.Key {
+	return in(User(user), "organizations", organization)
+}
+
+// Memberships is the partition of all organizations of a user, in order of organization id.
+func Memberships(user string) string { return User(user).Partition("organizations") }
+
+// UserToken is the list row of one of the user's tokens.
+func UserToken(user, token string) store.Key { return in(User(user), "tokens", token) }
+
+// UserGrant is the user's side of a grant on a stack; StackGrant is the stack's.
+func UserGrant(user, organization, stack string) store.Key {
+	return in(User(user), "grants/"+organization, "stack/"+stack)
+}
+
+// UserGrants is the partition of all grants of a user in one organization.
+func UserGrants(user, organization string) string {
+	return User(user).Partition("grants/" + organization)
+}
