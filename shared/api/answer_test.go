@@ -223,6 +223,15 @@ func TestHeadSaysTheLengthOfABodyThatGetWouldSend(t *testing.T) {
 	require.Equal(t, "500", head("n=500", "gzip").Get("Content-Length"))
 }
 
+func TestHeadOfAStreamDoesNotWaitForItsEnd(t *testing.T) {
+	w := newWorld(row("GET /api/events", "Events", func(ctx, *struct{}) (*streamOut, error) {
+		return &streamOut{api.Stream("text/plain", func(context.Context, api.Writer) error { panic("not asked for") })}, nil
+	}, api.Streams()))
+	rec := w.do(ask{method: "HEAD", path: "/api/events"})
+	require.Equal(t, 200, rec.Code)
+	require.Equal(t, "text/plain", rec.Header().Get("Content-Type"))
+}
+
 func TestAnErrorAfterHeadersOfAnOutputLeavesNoneOfThem(t *testing.T) {
 	type out struct {
 		Mine string `header:"X-Mine"`

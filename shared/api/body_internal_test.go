@@ -21,12 +21,14 @@ func FuzzABodyIsWhatGzipSaysUpToTheCap(f *testing.F) {
 	require.NoError(f, err)
 	require.NoError(f, w.Close())
 	for _, seed := range [][]byte{b.Bytes(), b.Bytes()[:20], append(bytes.Clone(b.Bytes()), b.Bytes()...), {0x1f}, {0x1f, 0x8b}, []byte("plain"), nil} {
-		f.Add(seed, "gzip", uint16(300))
-		f.Add(seed, "", uint16(4000))
+		f.Add(seed, true, uint16(300))
+		f.Add(seed, false, uint16(4000))
 	}
-	f.Fuzz(func(t *testing.T, data []byte, coding string, limit uint16) {
+	f.Fuzz(func(t *testing.T, data []byte, declared bool, limit uint16) {
 		r := httptest.NewRequest("POST", "/", bytes.NewReader(data))
-		r.Header["Content-Encoding"] = []string{coding}
+		if declared {
+			r.Header.Set("Content-Encoding", "gzip")
+		}
 		in := openBody(r, int64(limit), true)
 		got, err := io.ReadAll(in)
 		require.NoError(t, in.Close())
@@ -36,8 +38,7 @@ func FuzzABodyIsWhatGzipSaysUpToTheCap(f *testing.F) {
 			return
 		}
 		want := data
-		zip := coding != "" && coding != "identity"
-		if zip || len(data) > 1 && data[0] == 0x1f && data[1] == 0x8b {
+		if declared || len(data) > 1 && data[0] == 0x1f && data[1] == 0x8b {
 			if len(data) == 0 {
 				require.Empty(t, got)
 				return

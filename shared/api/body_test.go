@@ -104,16 +104,16 @@ func TestABodyOverTheCapIsTooLarge(t *testing.T) {
 		row("POST /api/small/{org}", "Small", echoRaw, api.BodyCap(4<<10)),
 		row("POST /api/large/{org}", "Large", echoRaw, api.BodyCap(64<<20)),
 	)
-	w.Limits.MaxBody = 2 << 20
+	w.Limits = api.Limits{Body: 32 << 10, MaxBody: 64 << 10}
 	w.serve()
 	cases := []struct {
 		path string
 		cap  int
 		says string
 	}{
-		{"/api/things/o/x", 1 << 20, "1 MB"},
+		{"/api/things/o/x", 32 << 10, "32 KB"},
 		{"/api/small/o", 4 << 10, "4 KB"},
-		{"/api/large/o", 2 << 20, "2 MB"},
+		{"/api/large/o", 64 << 10, "64 KB"},
 	}
 	for _, c := range cases {
 		for _, announce := range []bool{true, false} {
@@ -181,6 +181,7 @@ func TestABombIsRefusedAtTheCapInBoundedMemory(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			require.NoError(t, bomb.Close())
 			require.Equal(t, 413, rec.Code)
+			require.Equal(t, "The request body is larger than the 1 MB that this operation takes.", errorOf(t, rec).Message)
 			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20), "bytes allocated for a cap of 1 MB")
 		}
 	}

@@ -311,6 +311,18 @@ func TestTheLogTellsTheRouteAndNoSecret(t *testing.T) {
 	}, w.lastObserved())
 }
 
+func TestEveryBeginIsFollowedByOneObserve(t *testing.T) {
+	w := newWorld(append(things(), row("GET /api/panic", "Panic", func(ctx, *struct{}) (*struct{}, error) { panic("x") }))...)
+	flight := map[string]int{}
+	w.Begin = func(dialect, operation string) { flight[dialect+operation]++ }
+	w.Observe = func(o api.Observation) { flight[o.Dialect+o.Operation]-- }
+	w.serve()
+	for _, path := range []string{"/api/things/o/x", "/nowhere", "/api/panic", "/api/raw/o", "/api/openapi.json"} {
+		w.get(path)
+	}
+	require.Equal(t, map[string]int{"tinyGetThing": 0, "tiny": 0, "tinyPanic": 0}, flight)
+}
+
 func TestACredentialNeverPrintsItsSecret(t *testing.T) {
 	c := api.Credential{Form: "token", Secret: "hunter2"}
 	j, err := json.Marshal(struct{ C api.Credential }{c})

@@ -98,7 +98,7 @@ func (c *call) attempt(serve func() error) {
 		defer func() {
 			switch p := recover(); {
 			case p == nil:
-			case p == http.ErrAbortHandler: //nolint:errorlint // the server compares it so, too
+			case p == http.ErrAbortHandler: // compared as net/http does
 				panic(p)
 			default:
 				err = &panicked{value: p, stack: debug.Stack()}

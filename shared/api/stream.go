@@ -32,6 +32,9 @@ func Stream(contentType string, write func(ctx context.Context, w Writer) error)
 			status = http.StatusOK
 		}
 		x.SetStatus(status)
+		if x.answer.head {
+			return // a stream may have no end
+		}
 		if err := write(x.Context(), x.answer); err != nil {
 			x.fail(err)
 		}

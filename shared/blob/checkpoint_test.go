@@ -83,7 +83,7 @@ func (c *checkpoint) change() {
 
 func (c *checkpoint) document() []byte {
 	var doc strings.Builder
-	fmt.Fprintf(&doc, `{"version":3,"deployment":{"manifest":{"time":%q,"magic":%q,"version":"v3.150.0"},"secrets_providers":{"type":"service"},"resources":[`,
+	fmt.Fprintf(&doc, `{"version":3,"deployment":{"manifest":{"time":%q,"magic":%q},"secrets_providers":{"type":"service"},"resources":[`,
 		c.at.Format(time.RFC3339Nano), c.hex(32))
 	for i, r := range c.resources {
 		if i > 0 {

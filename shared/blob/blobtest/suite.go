@@ -259,7 +259,10 @@ func testRefused(t *testing.T, s blob.Store, _ *Clock) {
 		_, err = s.DeleteBefore(t.Context(), scope, []string{id}, time.Unix(1<<40, 0))
 		require.Error(t, err, "%q", id)
 	}
-	for _, sc := range []string{"", "/", "..", "../x", "stack/..", "stack/../x", "stack//x", "/stack", "stack/", "stack/.x", "a b", "a\x00", "ä", `a\b`, strings.Repeat("x", 81)} {
+	for _, sc := range []string{
+		"", "/", "..", "../x", "stack/..", "stack/../x", "stack//x", "/stack", "stack/", "stack/.x",
+		"a b", "a\x00", "ä", `a\b`, strings.Repeat("x", blob.MaxScope+1),
+	} {
 		require.Error(t, s.Put(t.Context(), sc, []blob.Chunk{{ID: good}}), "%q", sc)
 		_, err := s.Get(t.Context(), sc, []string{good})
 		require.Error(t, err, "%q", sc)

@@ -270,7 +270,7 @@ func (s *Store) List(ctx context.Context, scope, after string, limit int) ([]blo
 	return infos, nil
 }
 
-// names returns the sorted names in a directory; none when it does not exist.
+// names returns the sorted names in a directory; none when it does not exist, or was removed for being empty while it was read.
 func names(dir string) ([]string, error) {
 	d, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -281,6 +281,9 @@ func names(dir string) ([]string, error) {
 	}
 	defer d.Close()
 	names, err := d.Readdirnames(-1)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	slices.Sort(names)
 	return names, err
 }

@@ -28,10 +28,11 @@ type masterInPlain struct {
 
 const (
 	documentFormat = 1
-	about          = "Polyplane master keys, newest first. Whoever reads this file can read every secret; without it nothing sealed can be opened again. Keep a copy apart from the data."
-	canaryName     = "canary"
-	canaryText     = "polyplane"
-	maxFileSize    = 1 << 20 // bytes; thousands of master keys
+	about          = "Polyplane master keys, newest first. Whoever reads this file can read every secret; " +
+		"without it nothing sealed can be opened again. Keep a copy apart from the data."
+	canaryName  = "canary"
+	canaryText  = "polyplane"
+	maxFileSize = 1 << 20 // bytes; thousands of master keys
 )
 
 // Open opens the master key file, and makes it with its canary on the first start. It refuses a file that others may read, a
