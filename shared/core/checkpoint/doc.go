@@ -17,7 +17,9 @@
 // Sequence numbers start at 1. The client numbers an entry before it encrypts it, so an entry may arrive a batch later
 // than its successor. State applies in sequence only, holds back what is behind a gap, and ignores a number that it has
 // seen. Some gaps never close: a number is lost when encrypting fails, when a batch fails and the client goes on to the
-// next, or when the client dies. So Settle ends the waiting once nothing can arrive any more.
+// next, or when the client dies. So Settle ends the waiting once nothing can arrive any more: what is held then never takes
+// effect, since it may rest on what is missing, but it was acknowledged, so it stays in the checkpoint as pending operations,
+// which the client shows and asks the user to resolve.
 //
 // Materialize puts the lists together: N without what was removed, then B without what was dropped, and schema version 3,
 // or 4 when a resource uses a feature that older clients must refuse.
@@ -32,8 +34,7 @@
 //   - A rebuilt base resets the positions of new resources; there, entries after a rebuilt base with new resources address
 //     the wrong resource, which is why that client never sends any.
 //   - A new snapshot (write) forgets the marks made on the base that it replaces.
-//   - After Settle went over a gap, resources move behind what they refer to. A lost "same" of a parent would otherwise
-//     leave the parent behind its children, and the client refuses such a checkpoint.
+//   - A gap is never replayed over; there, nobody looks for gaps.
 //   - Unknown fields of resources and of the deployment are kept, and pending operations keep the order of their begin.
 //
 // Followed although it may surprise: after a refresh, a resource whose parent is gone loses its parent, it does not move

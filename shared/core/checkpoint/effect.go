@@ -175,7 +175,6 @@ func (s *State) rebuild() error {
 	s.places = map[int64]place{}
 	s.running = map[int64]begun{}
 	s.added = map[string][]byte{}
-	s.unordered = false
 	return nil
 }
 

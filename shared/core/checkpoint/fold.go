@@ -27,7 +27,6 @@ type rest struct {
 	Next       int64                      `json:"next"`
 	Refreshed  bool                       `json:"refreshed,omitempty"`
 	Bytes      bool                       `json:"bytes,omitempty"`
-	Unordered  bool                       `json:"unordered,omitempty"`
 	Secrets    json.RawMessage            `json:"secrets,omitempty"`
 	Metadata   json.RawMessage            `json:"metadata,omitempty"`
 	Snippets   json.RawMessage            `json:"snippets,omitempty"`
@@ -89,7 +88,7 @@ func (s *State) Encode() []byte {
 
 func (s *State) rest() []byte {
 	t := rest{
-		Next: s.next, Refreshed: s.refreshed, Bytes: s.bytes, Unordered: s.unordered,
+		Next: s.next, Refreshed: s.refreshed, Bytes: s.bytes,
 		Secrets: s.base.secrets, Metadata: s.base.metadata, Snippets: s.base.snippets,
 		Extensions: rawValues(s.base.extensions), Added: rawValues(s.added),
 	}
@@ -268,7 +267,7 @@ func (s *State) decodeRest(raw []byte) error {
 	if t.Next < firstSequence {
 		return fmt.Errorf("sequence number %d", t.Next)
 	}
-	s.next, s.refreshed, s.bytes, s.unordered = t.Next, t.Refreshed, t.Bytes, t.Unordered
+	s.next, s.refreshed, s.bytes = t.Next, t.Refreshed, t.Bytes
 	s.base.secrets, s.base.metadata, s.base.snippets = t.Secrets, t.Metadata, t.Snippets
 	s.base.extensions, s.added = byteValues(t.Extensions), byteValues(t.Added)
 	for _, o := range t.Other {

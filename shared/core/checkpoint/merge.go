@@ -42,9 +42,6 @@ func (s *State) merge() (merged, error) {
 	if !isEmpty(m.snippets) {
 		m.features[snippetsFeature] = true
 	}
-	if s.unordered {
-		m.resources = inOrder(m.resources)
-	}
 	if s.refreshed {
 		prune(m.resources)
 	}

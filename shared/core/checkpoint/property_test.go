@@ -87,7 +87,7 @@ func TestALostEntryNeverMakesACheckpointTheClientRefuses(t *testing.T) {
 				require.NoError(t, s.Apply(e))
 			}
 		}
-		skipped, _ := s.Settle()
+		skipped := s.Settle()
 		last := len(h.entries) // numbers lost at the very end are not known to be missing
 		for slices.Contains(lost, last-1) {
 			last--
@@ -97,7 +97,6 @@ func TestALostEntryNeverMakesACheckpointTheClientRefuses(t *testing.T) {
 			count += r.To - r.From + 1
 		}
 		require.Equal(t, int64(len(lost)-(len(h.entries)-last)), count)
-		require.Equal(t, int64(last+1), s.Next())
 		d := materialize(t, s).Deployment
 		require.Empty(t, integrity(parse(t, d)), "%v lost from\n%s\n%s\n%s", lost, h.base, joinLines(h.entries), d)
 		again, err := checkpoint.DecodeState(s.Encode())

@@ -333,21 +333,47 @@ func TestARefusedEntryMayComeAgain(t *testing.T) {
 	require.Equal(t, "a b c", sketch(t, materialize(t, s).Deployment))
 }
 
-func TestSettlingKeepsWhatWasAcknowledgedBehindAGap(t *testing.T) {
-	// Entry 2 moved the parent from the base to the front and is lost; entry 3 is its child.
-	s := replay(t, base(res("parent"), res("other")),
+func TestAGapIsNeverReplayedOverAndWhatLiesBehindItStaysAsPendingOperations(t *testing.T) {
+	pending := func(kind, urn string) string {
+		return `"operation":{"type":"` + kind + `","resource":` + res(urn) + `}`
+	}
+	s := replay(t, base(res("old"), res("doomed")),
 		entry(1, 6, 0, `"secretsProvider":{"type":"service"}`),
-		entry(3, 1, 2, state(res("child", ref("parent", "parent")))),
-		entry(5, 1, 3, state(res("later")), `"removeNew":77`),
-		entry(6, 1, 4, state(res("last", refs("dependencies", "child")))))
-	require.Equal(t, "parent other", sketch(t, materialize(t, s).Deployment))
-	skipped, refused := s.Settle()
-	require.Equal(t, []checkpoint.Range{{From: 2, To: 2}, {From: 4, To: 4}}, skipped)
-	require.Len(t, refused, 1)
-	require.ErrorContains(t, refused[0], "entry 5")
-	require.Equal(t, "parent child last other", sketch(t, materialize(t, s).Deployment), "a parent stands before its child")
-	require.Equal(t, int64(7), s.Next())
+		entry(3, 0, 2, pending("creating", "made")), // entry 2 is lost
+		entry(4, 1, 2, `"state":{"urn":"`+urnOf(t, res("made"))+`","id":"i-1"}`),
+		entry(5, 1, 3, state(res("orphan"))),
+		entry(6, 1, 4, `"removeOld":1`),
+		entry(7, 0, 5, pending("updating", "failed")),
+		entry(8, 2, 5))
+	require.Equal(t, "old doomed", sketch(t, materialize(t, s).Deployment))
+	require.Equal(t, []checkpoint.Range{{From: 2, To: 2}}, s.Settle())
+	settled := materialize(t, s)
+	require.Equal(t, 2, settled.Resources)
+	var parts struct {
+		Pending []struct {
+			Type     string
+			Resource struct{ URN, ID string }
+		} `json:"pending_operations"`
+	}
+	requireUnmarshal(t, settled.Deployment, &parts)
+	require.Len(t, parts.Pending, 3)
+	require.Equal(t, "creating", parts.Pending[0].Type)
+	require.Equal(t, "i-1", parts.Pending[0].Resource.ID, "the newest state that was told")
+	require.Equal(t, "creating", parts.Pending[1].Type)
+	require.Equal(t, urnOf(t, res("orphan")), parts.Pending[1].Resource.URN)
+	require.Equal(t, "deleting", parts.Pending[2].Type)
+	require.Equal(t, urnOf(t, res("doomed")), parts.Pending[2].Resource.URN)
 	require.Empty(t, s.Missing())
+	again, err := checkpoint.DecodeState(s.Encode())
+	require.NoError(t, err)
+	require.Equal(t, settled, materialize(t, again))
+}
+
+func urnOf(t *testing.T, resource string) string {
+	t.Helper()
+	var r struct{ URN string }
+	requireUnmarshal(t, []byte(resource), &r)
+	return r.URN
 }
 
 func TestABaseThatIsNoDeploymentIsOurFault(t *testing.T) {

@@ -20,7 +20,6 @@ type State struct {
 	held      map[int64]Entry // entries behind a gap
 	refreshed bool            // some entry was part of a refresh
 	bytes     bool            // some entry needs byte texts
-	unordered bool            // entries were applied over a gap, so the lists may be out of order
 }
 
 // place says where an operation's resource is: n ≥ 0 is new resource n, n < 0 is old resource -1-n.
@@ -131,23 +130,6 @@ func (s *State) Missing() []Range {
 		expected = sequence + 1
 	}
 	return missing
-}
-
-// Settle ends the waiting for missing entries, for when the update is over and none can arrive: held entries take effect in
-// order, over the gaps. They were acknowledged, and what they tell (a resource that exists now) is lost to the user when
-// they are dropped. It returns the numbers that never took effect, and the faults of entries that made no sense without
-// them; those are left out.
-func (s *State) Settle() (skipped []Range, refused []error) {
-	skipped = s.Missing()
-	for _, sequence := range sortedKeys(s.held) {
-		s.unordered = true
-		if err := s.effect(s.held[sequence]); err != nil {
-			refused = append(refused, err)
-		}
-		delete(s.held, sequence)
-		s.next = sequence + 1
-	}
-	return skipped, refused
 }
 
 // Snapshot is a deployment with what its envelope says about it.

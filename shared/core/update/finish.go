@@ -251,11 +251,17 @@ func leave(ctx context.Context, p ports.Ports, l *Lease, version int64) (*stack.
 			l.Outcome = Failed
 		}
 	}
-	state.Settle()
-	if state.Next() == 1 {
+	if state.Next() == 1 && state.Pending() == 0 {
 		return nil, nil // nothing was journaled: the stack's checkpoint stands
 	}
+	state.Settle()
 	snapshot, err := state.Materialize(p.Now(), l.Client)
+	if fault.Is(err, fault.Conflict) {
+		// No client that checks its own program sends this. The journal stays, so that nothing acknowledged is lost.
+		l.Outcome, l.Unreplayed = Failed, true
+		l.Note = strings.TrimPrefix(l.Note+"; its journal makes no checkpoint: "+fault.As(err).Message, "; ")
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,8 @@ type Lease struct {
 	Note    string `json:"note,omitempty"`    // why, for people
 	Settled bool   `json:"settled,omitempty"` // the finish was done
 
+	Unreplayed bool `json:"unreplayed,omitempty"` // the journal made no checkpoint and is kept
+
 	FoldedThrough int64 `json:"foldedThrough,omitempty"` // last journal entry in the fold
 }
 

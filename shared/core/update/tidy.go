@@ -40,8 +40,8 @@ func TidyFinished(p ports.Ports) event.Consumer {
 // Tidy removes the journal, the fold and the saved checkpoint of an update that was finished. Its events stay.
 func Tidy(ctx context.Context, p ports.Ports, stackID, id string) error {
 	l, err := leaseKind.Get(ctx, p.Store, keys.Lease(stackID, id))
-	if err == nil && !l.Value.Settled || err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err // not finished: nothing may be removed
+	if err == nil && (!l.Value.Settled || l.Value.Unreplayed) || err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err // not finished, or not replayed: nothing may be removed
 	}
 	pk := keys.UpdateItems(stackID, id)
 	nothing := func(store.Item) ([]store.Change, error) { return nil, nil }
