@@ -79,7 +79,16 @@ func (c Credential) LogValue() slog.Value { return slog.StringValue(c.String()) 
 func (c Credential) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
 
 // Gate decides who comes in. It is asked on every row, Public ones included, before the body is read or anything is validated,
-// so that a stranger learns nothing. It returns a context that carries what the handler may know of its caller, or a fault.
+// so that a stranger learns nothing. It returns a context that carries what the handler may know of its caller, or a fault. The
+// context it is given tells the row (OperationOf).
 type Gate interface {
 	Enter(ctx context.Context, c Credential, need permission.Need, target permission.Target) (context.Context, error)
+}
+
+type operationKey struct{}
+
+// OperationOf is the name of the row that serves the request, in the context that the gate and the handler are given.
+func OperationOf(ctx context.Context) string {
+	name, _ := ctx.Value(operationKey{}).(string)
+	return name
 }

@@ -140,7 +140,7 @@ func (c *call) serveRow(values []string) error {
 			return ""
 		})
 	}
-	ctx, err := c.front.cfg.Gate.Enter(c.ctx, credential, op.Need, target)
+	ctx, err := c.front.cfg.Gate.Enter(context.WithValue(c.ctx, operationKey{}, op.Name), credential, op.Need, target)
 	if err != nil {
 		return err
 	}

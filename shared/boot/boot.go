@@ -64,7 +64,7 @@ func Front(p ports.Ports, c FrontConfig) *api.Front {
 type gate struct{ *access.Gate }
 
 func (g gate) Enter(ctx context.Context, c api.Credential, need permission.Need, target permission.Target) (context.Context, error) {
-	return g.Gate.Enter(ctx, access.Form(c.Form), c.Secret, need, target)
+	return g.Gate.Enter(ctx, api.OperationOf(ctx), access.Form(c.Form), c.Secret, need, target)
 }
 
 // auditContext gives the core what the front knows of an entry.

@@ -18,7 +18,10 @@ type memoryKey struct{}
 type memory struct {
 	mu    sync.Mutex
 	items map[Key]Item // absent ones have version 0
-	order []Key        // in the order of reading
+
+	used    []Key     // what the request itself asked for before its first write, in order; guesses are not among it
+	written bool      // reads from now on are of another time: no guess at the start of a request can serve them
+	told    func(Key) // hears of every further use; nil tells nobody
 }
 
 // maxRemembered bounds the items of one request's memory; bodies beyond maxRememberedBody are not kept.
@@ -55,7 +58,24 @@ func (m *memory) put(k Key, i Item) {
 	defer m.mu.Unlock()
 	if _, ok := m.items[k]; !ok && len(m.items) < maxRemembered {
 		m.items[k] = i
-		m.order = append(m.order, k)
+	}
+}
+
+// use notes that the request itself asked for a key.
+func (m *memory) use(k Key) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	if m.written || len(m.used) >= maxRemembered || slices.Contains(m.used, k) {
+		m.mu.Unlock()
+		return
+	}
+	m.used = append(m.used, k)
+	told := m.told
+	m.mu.Unlock()
+	if told != nil {
+		told(k)
 	}
 }
 
@@ -66,7 +86,7 @@ func (m *memory) forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	clear(m.items)
-	m.order = nil
+	m.written = true
 }
 
 // Remembering answers repeated point reads of one request from the request's memory.
@@ -76,6 +96,7 @@ type remembering struct{ Store }
 
 func (r *remembering) Get(ctx context.Context, k Key) (Item, error) {
 	m := memoryOf(ctx)
+	m.use(k)
 	if i, ok := m.get(k); ok {
 		if i.Version == 0 {
 			return Item{}, ErrNotFound
@@ -94,6 +115,14 @@ func (r *remembering) BatchGet(ctx context.Context, ks []Key) ([]Item, error) {
 	if m == nil {
 		return r.Store.BatchGet(ctx, ks)
 	}
+	for _, k := range ks {
+		m.use(k)
+	}
+	return r.remembered(ctx, m, ks)
+}
+
+// remembered answers from the memory, and reads what it lacks.
+func (r *remembering) remembered(ctx context.Context, m *memory, ks []Key) ([]Item, error) {
 	out := make([]Item, len(ks))
 	var missing []Key
 	var at []int
@@ -124,6 +153,17 @@ func (r *remembering) Write(ctx context.Context, changes ...Change) error {
 	return r.Store.Write(ctx, changes...)
 }
 
+// Prefetch reads items that the request will ask for one by one into its memory, in one round trip. Errors show again when they are
+// asked for. Where nothing is remembered it does nothing.
+func Prefetch(ctx context.Context, s Store, keys ...Key) {
+	m := memoryOf(ctx)
+	r, ok := s.(*remembering)
+	if m == nil || !ok || len(keys) == 0 {
+		return
+	}
+	_, _ = r.remembered(ctx, m, keys)
+}
+
 // Hints guess which keys a request will read from what the last one to the same address read, so that a chain of dependent reads
 // (token, user, organization, name, head) becomes one batch. A wrong guess costs a read and nothing else: the request still
 // walks the chain, link by link, through its memory.
@@ -144,22 +184,27 @@ func NewHints(most int) *Hints {
 	return &Hints{most: most, known: map[string]*list.Element{}, used: list.New()}
 }
 
-// Prefetch reads what was learned for the address into the request's memory. Errors show again when the items are read one by one.
-func (h *Hints) Prefetch(ctx context.Context, s Store, address string) {
+// Prefetch reads what is known of the addresses into the request's memory, in one round trip.
+func (h *Hints) Prefetch(ctx context.Context, s Store, addresses ...string) {
 	if h == nil {
 		return
 	}
 	h.mu.Lock()
-	e := h.known[address]
 	var keys []Key
-	if e != nil {
+	for _, a := range addresses {
+		e := h.known[a]
+		if e == nil {
+			continue
+		}
 		h.used.MoveToFront(e)
-		keys = e.Value.(*hint).keys
+		for _, k := range e.Value.(*hint).keys {
+			if !slices.Contains(keys, k) {
+				keys = append(keys, k)
+			}
+		}
 	}
 	h.mu.Unlock()
-	if len(keys) > 0 {
-		_, _ = s.BatchGet(ctx, keys)
-	}
+	Prefetch(ctx, s, keys...)
 }
 
 // Learn remembers what the request has read so far for the next one to the same address.
@@ -169,10 +214,33 @@ func (h *Hints) Learn(ctx context.Context, address string) {
 		return
 	}
 	m.mu.Lock()
-	keys := slices.Clone(m.order)
+	keys := slices.Clone(m.used)
 	m.mu.Unlock()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.keep(address, keys)
+}
+
+// Follow remembers what the request reads from now on, up to its first write, for the next one to the same address. A request that
+// reads nothing more leaves what was known.
+func (h *Hints) Follow(ctx context.Context, address string) {
+	m := memoryOf(ctx)
+	if h == nil || m == nil {
+		return
+	}
+	var keys []Key
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.told = func(k Key) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		keys = append(keys, k)
+		h.keep(address, keys)
+	}
+}
+
+// keep is called with the lock held. keys only ever grows, so that a reader's copy of it stays good.
+func (h *Hints) keep(address string, keys []Key) {
 	if e := h.known[address]; e != nil {
 		e.Value.(*hint).keys = keys
 		h.used.MoveToFront(e)

@@ -50,6 +50,8 @@ type Plane struct {
 	Token string // its administrator's; login "admin"
 	Log   *Buffer
 
+	Seen func(Request, Answer) // is told of every call; nil tells nobody
+
 	front   *api.Front
 	gateway http.Handler
 	relay   *event.Relay
@@ -164,7 +166,7 @@ func (p *Plane) Organization(name string) organization.Organization {
 type Request struct {
 	Method, Path string
 	Auth         string // the Authorization header, whole
-	Body         any    // nil: none; []byte and string as they are; anything else as JSON
+	Body         any    // nil: none; []byte, string and io.Reader as they are; anything else as JSON
 	Gzip         bool   // send the body compressed
 	Header       http.Header
 }
@@ -186,6 +188,8 @@ func (p *Plane) Do(r Request) Answer {
 		body = bytes.NewReader(b)
 	case string:
 		body = strings.NewReader(b)
+	case io.Reader:
+		body = b
 	default:
 		raw, err := json.Marshal(b)
 		require.NoError(p.T, err)
@@ -211,7 +215,11 @@ func (p *Plane) Do(r Request) Answer {
 	}
 	rec := httptest.NewRecorder()
 	p.gateway.ServeHTTP(rec, req)
-	return Answer{Status: rec.Code, Header: rec.Header(), Body: rec.Body.Bytes()}
+	a := Answer{Status: rec.Code, Header: rec.Header(), Body: rec.Body.Bytes()}
+	if p.Seen != nil {
+		p.Seen(r, a)
+	}
+	return a
 }
 
 // Into decodes a JSON answer that must have the status.

@@ -15,6 +15,7 @@ type Spy struct {
 
 	mu    sync.Mutex
 	calls []Call
+	seen  int // calls since Hook
 	hook  func(n int, c Call) Fate
 }
 
@@ -62,25 +63,24 @@ func (s *Spy) Reads() int {
 // Writes counts the writes since the last Reset.
 func (s *Spy) Writes() int { return len(s.Calls()) - s.Reads() }
 
-// Hook decides the fate of each call from now on; n counts from 0 since Hook. Nil lets everything work.
+// Hook decides the fate of each call from now on; n counts from 0 since Hook. Nil lets everything work. The hook runs before the call
+// and may itself make calls, another client's for example, once it has set another hook or none.
 func (s *Spy) Hook(f func(n int, c Call) Fate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
-	s.hook = nil
-	if f != nil {
-		s.hook = func(_ int, c Call) Fate { n++; return f(n-1, c) }
-	}
+	s.seen, s.hook = 0, f
 }
 
 func (s *Spy) see(c Call) Fate {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.calls = append(s.calls, c)
-	if s.hook == nil {
+	n, hook := s.seen, s.hook
+	s.seen++
+	s.mu.Unlock()
+	if hook == nil {
 		return Works
 	}
-	return s.hook(0, c)
+	return hook(n, c)
 }
 
 func through[T any](fate Fate, work func() (T, error)) (T, error) {

@@ -3,47 +3,77 @@ package standalone
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/polyplane/polyplane/shared/core/fault"
 )
 
+const usage = `polyplane: one control plane that speaks five APIs
+
+  polyplane serve               run on this machine (the default)
+  polyplane token NAME          make one more token for the administrator
+  polyplane backup DIRECTORY    copy everything into a new directory, while it runs or not
+  polyplane restore DIRECTORY   make a data directory from a backup
+
+Each takes -h.
+`
+
+// errUsage says that what is wrong with the arguments was told already.
 var errUsage = errors.New("usage")
 
-func run(args []string, out, errs io.Writer, env func(string) string) error {
+// Main is the program: it runs the command that args name and returns the exit status, 2 when the arguments make no sense.
+func Main(args []string) int { return program(args, Hooks{}) }
+
+func program(args []string, h Hooks) int {
+	err := run(args, h, os.Stdout, os.Stderr, os.Getenv)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	}
+	text := err.Error()
+	if f := fault.As(err); f != nil && f.Cause == nil {
+		text = f.Message
+	}
+	fmt.Fprintln(os.Stderr, "polyplane:", text)
+	return 1
+}
+
+func run(args []string, h Hooks, out, errs io.Writer, env func(string) string) error {
 	command := "serve"
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+	switch {
+	case len(args) > 0 && (args[0] == "help" || args[0] == "--help" || args[0] == "-help"):
+		_, err := fmt.Fprint(out, usage)
+		return err
+	case len(args) > 0 && !strings.HasPrefix(args[0], "-"):
 		command, args = args[0], args[1:]
 	}
-	var s Settings
-	f := flags(command, &s, errs, env)
-	switch command {
-	case "serve", "token", "backup", "restore":
-	case "help":
-		fmt.Fprint(out, usage)
-		return nil
-	default:
-		fmt.Fprint(errs, usage)
+	takes, known := arguments[command]
+	if !known {
+		fmt.Fprintf(errs, "polyplane: there is no command %q\n\n%s", command, usage)
 		return errUsage
 	}
-	if len(args) == 1 && (args[0] == "--help" || args[0] == "-help") && command == "serve" {
-		fmt.Fprint(out, usage)
+	s := Settings{Hooks: h}
+	f := flags(command, &s, errs, env)
+	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return errUsage
 	}
-	if err := f.Parse(args); err != nil {
-		return err
-	}
-	wanted := 1
-	if command == "serve" {
-		wanted = 0
-	}
-	if f.NArg() != wanted {
+	if f.NArg() != len(strings.Fields(takes)) {
 		f.Usage()
 		return errUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	switch command {
 	case "token":
 		return newToken(ctx, s, f.Arg(0), out)

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/polyplane/polyplane/shared/core/installation"
 )
@@ -20,6 +21,7 @@ import (
 // The running process holds the data directory, so the program's other commands ask it through a socket in that directory, which only
 // its owner may open. When nothing runs, they open the directory themselves.
 
+// order is what a command wants done: one of the fields is set.
 type order struct {
 	Backup string `json:"backup,omitempty"` // absolute directory to make
 	Token  string `json:"token,omitempty"`  // name of a token to make
@@ -30,16 +32,46 @@ type report struct {
 	Error string `json:"error,omitempty"`
 }
 
+// maxSocketPath is what the operating system takes, in bytes.
+const maxSocketPath = 107
+
+// socketPath is the shortest path that leads from here to the directory's socket.
+func socketPath(data string) (string, error) {
+	at := filepath.Join(data, socketAt)
+	abs, err := filepath.Abs(at)
+	if err != nil {
+		return "", err
+	}
+	if len(abs) < len(at) {
+		at = abs
+	}
+	if here, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(here, abs); err == nil && len(rel) < len(at) {
+			at = rel
+		}
+	}
+	if len(at) > maxSocketPath {
+		return "", fmt.Errorf("the path of the data directory is too long for the socket %s in it (%d bytes, at most %d): choose a shorter one with --data",
+			socketAt, len(at), maxSocketPath)
+	}
+	return at, nil
+}
+
 func (s *Server) listenControl(ctx context.Context) error {
-	at := filepath.Join(s.settings.Data, socketAt)
+	at, err := socketPath(s.settings.Data)
+	if err != nil {
+		return err
+	}
 	if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err // the directory is locked by us, so a socket that is there is a dead process's
 	}
-	var err error
-	if s.control, err = new(net.ListenConfig).Listen(ctx, "unix", at); err != nil {
+	before := syscall.Umask(0o077) // nobody else's from its first moment on
+	s.control, err = new(net.ListenConfig).Listen(ctx, "unix", at)
+	syscall.Umask(before)
+	if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
-	return os.Chmod(at, 0o600)
+	return nil
 }
 
 func (s *Server) controls() http.Handler {
@@ -73,8 +105,11 @@ func command(ctx context.Context, s Settings, o order) (report, error) {
 	if _, err := os.Stat(filepath.Join(s.Data, storeDir)); err != nil {
 		return report{}, fmt.Errorf("%s holds no Polyplane data: %w", s.Data, err)
 	}
-	at := filepath.Join(s.Data, socketAt)
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	at, err := socketPath(s.Data)
+	if err != nil {
+		return report{}, err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", at)
 	}}}
 	body, err := json.Marshal(o)
@@ -88,12 +123,7 @@ func command(ctx context.Context, s Settings, o order) (report, error) {
 	res, err := client.Do(req)
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
-		d, err := openData(s.Data, slog.New(slog.DiscardHandler))
-		if err != nil {
-			return report{}, err
-		}
-		r, err := d.obey(ctx, o)
-		return r, errors.Join(err, d.close())
+		return commandHere(ctx, s, o)
 	}
 	if err != nil {
 		return report{}, err
@@ -101,7 +131,7 @@ func command(ctx context.Context, s Settings, o order) (report, error) {
 	defer func() { _ = res.Body.Close() }()
 	var r report
 	if err := json.NewDecoder(res.Body).Decode(&r); err != nil {
-		return report{}, err
+		return report{}, fmt.Errorf("the running process did not answer: %w", err)
 	}
 	if r.Error != "" {
 		return r, errors.New(r.Error)
@@ -109,7 +139,19 @@ func command(ctx context.Context, s Settings, o order) (report, error) {
 	return r, nil
 }
 
+func commandHere(ctx context.Context, s Settings, o order) (report, error) {
+	d, err := openData(s.Data, s.Hooks, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return report{}, err
+	}
+	r, err := d.obey(ctx, o)
+	return r, errors.Join(err, d.close())
+}
+
 func newToken(ctx context.Context, s Settings, called string, out io.Writer) error {
+	if called == "" {
+		return errors.New("a token needs a name")
+	}
 	r, err := command(ctx, s, order{Token: called})
 	if err == nil {
 		_, err = fmt.Fprintln(out, r.Token)
@@ -127,48 +169,4 @@ func backup(ctx context.Context, s Settings, to string, out io.Writer) error {
 	}
 	_, err = fmt.Fprintf(out, "Backed up %s into %s. It holds the master key: keep it as you keep the data.\nRestore with: polyplane restore --data NEW %s\n", s.Data, to, to)
 	return err
-}
-
-// restore makes a data directory from a backup. The directory must not exist or be empty, so that nothing is overwritten.
-func restore(s Settings, from string, out io.Writer) error {
-	for _, part := range []string{storeDir, blobDir, keyFile} {
-		if _, err := os.Stat(filepath.Join(from, part)); err != nil {
-			return fmt.Errorf("%s is not a whole backup: %w", from, err)
-		}
-	}
-	if there, err := os.ReadDir(s.Data); err == nil && len(there) > 0 {
-		return fmt.Errorf("%s is not empty: choose another directory with --data", s.Data)
-	}
-	if err := os.MkdirAll(s.Data, 0o700); err != nil {
-		return err
-	}
-	if err := os.CopyFS(s.Data, os.DirFS(from)); err != nil {
-		return err
-	}
-	if err := private(s.Data); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(out, "Restored %s into %s.\n", from, s.Data)
-	return err
-}
-
-// private takes everybody else's rights away and makes the copies durable.
-func private(root string) error {
-	return filepath.WalkDir(root, func(name string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		mode := fs.FileMode(0o600)
-		if e.IsDir() {
-			mode = 0o700
-		}
-		if err := os.Chmod(name, mode); err != nil {
-			return err
-		}
-		f, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		return errors.Join(f.Sync(), f.Close())
-	})
 }

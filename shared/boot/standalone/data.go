@@ -1,10 +1,10 @@
 package standalone
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,8 +24,10 @@ import (
 const (
 	storeDir  = "store"
 	blobDir   = "blobs"
-	keyFile   = "keys/master.key"
+	keyDir    = "keys"
+	keyName   = "master.key"
 	socketAt  = "control.sock"
+	restoring = ".restoring"    // there while a restore is under way
 	keyTTL    = 5 * time.Minute // how long data keys stay unwrapped in memory
 	maxCached = 10_000          // unwrapped data keys
 )
@@ -33,12 +35,12 @@ const (
 // data is an open data directory.
 type data struct {
 	dir   string
+	now   func() time.Time
 	store *local.DB
 	blobs *dir.Store
+	wake  chan struct{} // holds one value when events were left since the relay last looked
 	ports ports.Ports
 }
-
-func now() time.Time { return time.Now().UTC() }
 
 // newID is a version 7 UUID: ordered by creation.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
@@ -50,39 +52,58 @@ func random(n int) []byte {
 }
 
 // openData opens a data directory, making what is not there. It is locked against other processes until it is closed.
-func openData(at string, log *slog.Logger) (d *data, err error) {
-	if err := os.MkdirAll(at, 0o700); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+func openData(at string, h Hooks, log *slog.Logger) (d *data, err error) {
+	if err := usable(at); err != nil {
+		return nil, err
 	}
-	d = &data{dir: at}
+	d = &data{dir: at, now: h.now(), wake: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if d.store, err = local.Open(filepath.Join(at, storeDir), local.Options{Now: now, Log: log}); err != nil {
+	if d.store, err = local.Open(filepath.Join(at, storeDir), local.Options{Now: d.now, Log: log}); err != nil {
 		return d, err
 	}
-	if d.blobs, err = dir.Open(filepath.Join(at, blobDir), now); err != nil {
+	if d.blobs, err = dir.Open(filepath.Join(at, blobDir), d.now); err != nil {
 		return d, err
 	}
-	if err := os.MkdirAll(filepath.Dir(filepath.Join(at, keyFile)), 0o700); err != nil {
-		return d, err
-	}
-	master, err := keys.Open(filepath.Join(at, keyFile))
+	master, err := keys.Open(filepath.Join(at, keyDir, keyName))
 	if err != nil {
 		return d, err
 	}
+	var table store.Store = waking{d.store, d.wake}
+	if h.Store != nil {
+		table = h.Store(table)
+	}
 	d.ports = ports.Ports{
-		Store:   store.Remembering(d.store),
+		Store:   store.Remembering(table),
 		Blobs:   d.blobs,
-		Keyring: keyring.Cached(master, now, keyTTL, maxCached),
-		Now:     now,
+		Keyring: keyring.Cached(master, d.now, keyTTL, maxCached),
+		Now:     d.now,
 		NewID:   newID,
 		Random:  random,
 		Log:     log,
 	}
 	return d, nil
+}
+
+// usable makes the data directory, or refuses one that must not be served.
+func usable(at string) error {
+	if err := os.MkdirAll(at, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	for name, refusal := range map[string]string{
+		restoring:  "a restore into %s did not end: empty it and restore again",
+		backupMark: "%s is a backup: make a data directory from it with `polyplane restore`",
+	} {
+		if _, err := os.Lstat(filepath.Join(at, name)); err == nil {
+			return fmt.Errorf(refusal, at)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("data directory: %w", err)
+		}
+	}
+	return nil
 }
 
 func (d *data) close() error {
@@ -94,54 +115,4 @@ func (d *data) close() error {
 		errs = append(errs, d.store.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// backup copies everything into a new directory, while requests go on: the table first and the chunks after it, so that every chunk that
-// the copied table names is there; nothing is deleted in between.
-func (d *data) backup(ctx context.Context, to string) (err error) {
-	if err := os.Mkdir(to, 0o700); err != nil {
-		return fmt.Errorf("backup into %s: %w", to, err)
-	}
-	release := d.blobs.Hold()
-	defer release()
-	if err := d.store.Backup(ctx, filepath.Join(to, storeDir)); err != nil {
-		return err
-	}
-	if err := d.blobs.Backup(ctx, filepath.Join(to, blobDir)); err != nil {
-		return err
-	}
-	return copyDir(filepath.Join(d.dir, filepath.Dir(keyFile)), filepath.Join(to, filepath.Dir(keyFile)))
-}
-
-// copyDir copies a directory of small files as it is.
-func copyDir(from, to string) error {
-	if err := os.Mkdir(to, 0o700); err != nil {
-		return err
-	}
-	files, err := os.ReadDir(from)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if !f.Type().IsRegular() {
-			continue
-		}
-		b, err := os.ReadFile(filepath.Join(from, f.Name()))
-		if err != nil {
-			return err
-		}
-		if err := writeSynced(filepath.Join(to, f.Name()), b); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func writeSynced(name string, b []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	return errors.Join(err, f.Sync(), f.Close())
 }

@@ -6,22 +6,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/polyplane/polyplane/shared/api"
 	"github.com/polyplane/polyplane/shared/api/metrics"
 	"github.com/polyplane/polyplane/shared/boot"
 	"github.com/polyplane/polyplane/shared/core/installation"
-	"github.com/polyplane/polyplane/shared/core/update"
-	"github.com/polyplane/polyplane/shared/store"
 	"github.com/polyplane/polyplane/shared/store/keys"
 )
 
@@ -40,68 +36,95 @@ type Server struct {
 // site is one listener and what it serves.
 type site struct {
 	name    string // of the dialect; empty for the gateway
-	root    string // path of its openapi.json's directory
 	listen  net.Listener
 	handler http.Handler
 }
 
-// How long requests may take, so that no client holds a connection for nothing.
+// How long requests may take, so that no client holds a connection for nothing. An answer's time begins with the request's headers, so
+// that it covers the body's; streams end before it and are resumed.
 const (
 	headerTimeout = 10 * time.Second
-	bodyTimeout   = 5 * time.Minute
-	answerTimeout = 10 * time.Minute
+	bodyTimeout   = 10 * time.Minute
+	answerTimeout = 20 * time.Minute
 	idleTimeout   = 2 * time.Minute
 	stopTimeout   = 30 * time.Second
 )
 
 // Open opens the data directory, completes the first start, and listens. Nothing is served before Serve.
+//
+// The ports are taken before the first start is completed: its token can be shown only once, and so must not be made by a start that fails.
 func Open(ctx context.Context, s Settings, log *slog.Logger) (srv *Server, err error) {
-	srv = &Server{settings: s, log: log, started: now()}
+	srv = &Server{settings: s, log: log, started: s.Hooks.now()()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, srv.close())
 		}
 	}()
-	if srv.data, err = openData(s.Data, log); err != nil {
+	host, port, err := splitAddr(s.Addr)
+	if err != nil {
+		return srv, err
+	}
+	if srv.data, err = openData(s.Data, s.Hooks, log); err != nil {
 		return srv, err
 	}
 	p := &srv.data.ports
+	srv.dialects = boot.Dialects(*p)
+	if err := srv.listen(ctx, host, port); err != nil {
+		return srv, err
+	}
+	if err := srv.listenControl(ctx); err != nil {
+		return srv, err
+	}
 	srv.installed, err = installation.Open(ctx, *p, installation.Draft{Organization: s.Org, Login: "admin", Token: s.Token})
 	if err != nil {
 		return srv, err
 	}
 	p.Cursors = srv.installed.Cursors
+	return srv, srv.mount()
+}
+
+// mount gives every listener what it serves.
+func (s *Server) mount() error {
+	p := s.data.ports
+	s.dialects = boot.Dialects(p) // again: now the ports are complete
+	if err := api.Check(s.dialects...); err != nil {
+		return err
+	}
 	meter := metrics.New()
-	front := boot.Front(*p, boot.FrontConfig{
+	front := boot.Front(p, boot.FrontConfig{
 		Begin: meter.Begin, Observe: meter.Observe, Metrics: meter.Handler(),
 		Health: func(ctx context.Context) error {
 			_, err := p.Store.Get(ctx, keys.Installation())
 			return err
 		},
 	})
-	srv.dialects = boot.Dialects(*p)
-	if err := api.Check(srv.dialects...); err != nil {
-		return srv, err
+	s.sites[0].handler = front.Gateway(s.dialects...)
+	for i, d := range s.dialects {
+		s.sites[i+1].handler = front.Handler(d)
 	}
-	if err := srv.listen(front); err != nil {
-		return srv, err
+	return nil
+}
+
+func splitAddr(addr string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("--addr %q: it must be an address and a port, as in 127.0.0.1:8080", addr)
 	}
-	return srv, srv.listenControl(ctx)
+	port, err = strconv.Atoi(text)
+	if err != nil || port < 0 || port > 65535 {
+		return "", 0, fmt.Errorf("--addr %q: the port must be a number up to 65535", addr)
+	}
+	return host, port, nil
 }
 
 // listen opens the gateway's port and one for each dialect. Port 0 takes any free ones.
-func (s *Server) listen(front *api.Front) error {
-	host, text, err := net.SplitHostPort(s.settings.Addr)
-	if err != nil {
-		return fmt.Errorf("--addr %q: %w", s.settings.Addr, err)
+func (s *Server) listen(ctx context.Context, host string, port int) error {
+	if last := port + len(s.dialects); last > 65535 {
+		return fmt.Errorf("--addr %q: the ports up to %d are needed, and 65535 is the last there is", s.settings.Addr, last)
 	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		return fmt.Errorf("--addr %q: the port must be a number", s.settings.Addr)
-	}
-	s.sites = append(s.sites, site{handler: front.Gateway(s.dialects...)})
+	s.sites = []site{{}}
 	for _, d := range s.dialects {
-		s.sites = append(s.sites, site{name: d.Name, root: d.Root, handler: front.Handler(d)})
+		s.sites = append(s.sites, site{name: d.Name})
 	}
 	for i := range s.sites {
 		at := 0
@@ -109,21 +132,26 @@ func (s *Server) listen(front *api.Front) error {
 			at = port + i
 		}
 		addr := net.JoinHostPort(host, strconv.Itoa(at))
-		if s.sites[i].listen, err = net.Listen("tcp", addr); err != nil {
-			return fmt.Errorf("cannot listen on %s: %w. Choose other ports with --addr", addr, err)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("another program listens on %s already: choose other ports with --addr", addr)
 		}
+		if err != nil {
+			return fmt.Errorf("cannot listen on %s, choose another address with --addr: %w", addr, err)
+		}
+		s.sites[i].listen = l
 	}
 	return nil
 }
 
 // Gateway is the base URL below which every dialect has a prefix.
-func (s *Server) Gateway() string { return "http://" + s.sites[0].listen.Addr().String() }
+func (s *Server) Gateway() string { return baseURL(s.sites[0].listen) }
 
 // BaseURL is the root of a dialect on its own port, or "".
 func (s *Server) BaseURL(dialect string) string {
 	for _, at := range s.sites {
 		if at.name == dialect {
-			return "http://" + at.listen.Addr().String()
+			return baseURL(at.listen)
 		}
 	}
 	return ""
@@ -138,42 +166,47 @@ func (s *Server) Organization() string { return s.installed.Organization.Name }
 // Serve answers requests and runs the workers until ctx ends; then requests in flight are finished, and the directory is closed.
 func (s *Server) Serve(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
 	var workers sync.WaitGroup
 	s.startWorkers(work, &workers)
 
-	var servers []*http.Server
-	failed := make(chan error, len(s.sites)+1)
-	serve := func(h http.Handler, l net.Listener) {
-		srv := &http.Server{
-			Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout, IdleTimeout: idleTimeout,
-			ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-		}
-		servers = append(servers, srv)
-		go func() { failed <- srv.Serve(l) }()
-	}
+	quiet := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
+	servers := []*http.Server{{Handler: s.controls(), ReadTimeout: headerTimeout, ErrorLog: quiet}} // a backup takes its time
+	listeners := []net.Listener{s.control}
 	for _, at := range s.sites {
-		serve(at.handler, at.listen)
+		servers = append(servers, &http.Server{
+			Handler: at.handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: answerTimeout,
+			IdleTimeout: idleTimeout, ErrorLog: quiet,
+		})
+		listeners = append(listeners, at.listen)
 	}
-	serve(s.controls(), s.control)
+	failed := make(chan error, len(servers))
+	for i, srv := range servers {
+		go func() { failed <- srv.Serve(listeners[i]) }()
+	}
+	s.log.Info("serving", "gateway", s.Gateway(), "data", s.settings.Data)
 
 	var err error
 	select {
 	case <-ctx.Done():
+		s.log.Info("stopping")
 	case err = <-failed:
+		s.log.Error("stopping", "error", err)
 	}
-	s.log.Info("stopping", "reason", context.Cause(ctx))
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	var stopping sync.WaitGroup
 	for _, srv := range servers {
-		stopping.Go(func() { _ = srv.Shutdown(end) })
+		stopping.Go(func() {
+			if err := srv.Shutdown(end); err != nil {
+				s.log.Warn("requests cut off", "error", err)
+				_ = srv.Close()
+			}
+		})
 	}
 	stopping.Wait()
 	stopWork()
 	workers.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
 	return errors.Join(err, s.close())
 }
 
@@ -190,68 +223,4 @@ func (s *Server) close() error {
 		return nil
 	}
 	return s.data.close()
-}
-
-// How often the workers look. Events are looked for at once after a write that left some; this is for those that were missed.
-const (
-	relayEvery = 200 * time.Millisecond
-	sweepEvery = 5 * time.Second
-	ttlEvery   = 10 * time.Minute
-	batch      = 100
-)
-
-func (s *Server) startWorkers(ctx context.Context, wg *sync.WaitGroup) {
-	p := s.data.ports
-	relay := boot.Relay(p)
-	s.every(ctx, wg, "relay", relayEvery, func() error { _, err := relay.Deliver(ctx, batch); return err })
-	s.every(ctx, wg, "sweep", sweepEvery, func() error { _, err := update.Sweep(ctx, p, batch); return err })
-	s.every(ctx, wg, "expire", ttlEvery, func() error { _, err := s.data.store.Sweep(ctx); return err })
-}
-
-// every runs work again and again until ctx ends. An error is logged and the work tried again.
-func (s *Server) every(ctx context.Context, wg *sync.WaitGroup, name string, interval time.Duration, work func() error) {
-	wg.Go(func() {
-		tick := time.NewTicker(interval)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				if err := work(); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrUnavailable) {
-					s.log.Error("worker", "name", name, "error", err)
-				}
-			}
-		}
-	})
-}
-
-// Greet prints where everything is and what to try next.
-func (s *Server) Greet(w io.Writer) {
-	dir, err := filepath.Abs(s.settings.Data)
-	if err != nil {
-		dir = s.settings.Data
-	}
-	fmt.Fprintf(w, "Polyplane is ready (%d ms).\n\n", now().Sub(s.started).Milliseconds())
-	fmt.Fprintf(w, "  %-14s %s\n", "gateway", s.Gateway())
-	for _, d := range s.dialects {
-		fmt.Fprintf(w, "  %-14s %s   or %s/%s\n", d.Name, s.BaseURL(d.Name), s.Gateway(), d.Name)
-	}
-	fmt.Fprintf(w, "  %-14s %s\n", "organization", s.Organization())
-	fmt.Fprintf(w, "  %-14s %s\n", "data", dir)
-	token := s.Token()
-	switch {
-	case token != "" && s.settings.Token == "":
-		fmt.Fprintf(w, "  %-14s %s\n", "token", token)
-		fmt.Fprintf(w, "\nThe token is the administrator's and is shown this once. Keep it; `polyplane token NAME` makes another.\n")
-	case token != "":
-		token = "$POLYPLANE_TOKEN"
-	default:
-		token = "<your token>"
-		fmt.Fprintf(w, "\nThe administrator's token was shown at the first start; `polyplane token NAME` makes another.\n")
-	}
-	fmt.Fprintf(w, "\nTry:\n  export PULUMI_ACCESS_TOKEN=%s\n  pulumi login %s\n  pulumi stack init %s/PROJECT/dev && pulumi up\n\n", token, s.BaseURL("pulumi"), s.Organization())
-	if f, ok := w.(*os.File); ok {
-		_ = f.Sync()
-	}
 }

@@ -1,24 +1,43 @@
 package standalone
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
+	"time"
+
+	"github.com/polyplane/polyplane/shared/store"
 )
 
 // Settings are the flags of the program; each has an environment name too, and the flag wins.
 type Settings struct {
-	Addr  string // of the gateway; each dialect gets one of the next ports
+	Addr  string // of the gateway; each dialect gets one of the next ports. Port 0 takes any free ones
 	Data  string // directory
 	Org   string // name of the organization that the first start makes
 	Token string // a fixed administrator token, for scripts
 	Log   string // level: debug, info, warn, error
+
+	Hooks Hooks
+}
+
+// Hooks are what tests and measurements put in the way. The program sets none.
+type Hooks struct {
+	Now   func() time.Time              // the clock, UTC; nil is the machine's
+	Store func(store.Store) store.Store // stands between the core and the table; nil is nothing
+}
+
+func (h Hooks) now() func() time.Time {
+	if h.Now != nil {
+		return h.Now
+	}
+	return func() time.Time { return time.Now().UTC() }
 }
 
 const environment = "\nEvery flag can be given in the environment: POLYPLANE_ADDR, POLYPLANE_DATA, POLYPLANE_ORG, POLYPLANE_TOKEN, POLYPLANE_LOG.\n"
+
+// arguments are what each command takes besides flags.
+var arguments = map[string]string{"serve": "", "token": " NAME", "backup": " DIRECTORY", "restore": " DIRECTORY"}
 
 func flags(command string, s *Settings, errs io.Writer, env func(string) string) *flag.FlagSet {
 	f := flag.NewFlagSet(command, flag.ContinueOnError)
@@ -33,11 +52,16 @@ func flags(command string, s *Settings, errs io.Writer, env func(string) string)
 	if command == "serve" {
 		f.StringVar(&s.Addr, "addr", or("POLYPLANE_ADDR", "127.0.0.1:8080"), "address of the gateway; each dialect gets one of the next ports")
 		f.StringVar(&s.Org, "org", or("POLYPLANE_ORG", "acme"), "name of the organization that the first start makes")
-		f.StringVar(&s.Token, "token", env("POLYPLANE_TOKEN"), "a fixed administrator token of 40 characters or more (better given in the environment)")
 		f.StringVar(&s.Log, "log", or("POLYPLANE_LOG", "warn"), "least level that is logged to standard error: debug, info (every request), warn, error")
+		// Its default stays out of the help: the environment may hold the real one.
+		f.Func("token", "a fixed administrator token of 40 characters or more (better given in the environment)", func(v string) error {
+			s.Token = v
+			return nil
+		})
+		s.Token = env("POLYPLANE_TOKEN")
 	}
 	f.Usage = func() {
-		fmt.Fprintf(errs, "usage: polyplane %s [flags]%s\n", command, map[string]string{"backup": " DIRECTORY", "restore": " DIRECTORY", "token": " NAME"}[command])
+		fmt.Fprintf(errs, "usage: polyplane %s [flags]%s\n", command, arguments[command])
 		f.PrintDefaults()
 		fmt.Fprint(errs, environment)
 	}
@@ -50,27 +74,4 @@ func (s Settings) logger(w io.Writer) (*slog.Logger, error) {
 		return nil, fmt.Errorf("--log %q: it must be debug, info, warn or error", s.Log)
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
-}
-
-const usage = `polyplane: one control plane that speaks five APIs
-
-  polyplane serve               run on this machine (the default)
-  polyplane token NAME          make one more token for the administrator
-  polyplane backup DIRECTORY    copy everything into a new directory, while it runs or not
-  polyplane restore DIRECTORY   make a data directory from a backup
-
-Each takes -h.
-`
-
-// Main is the program: it runs the command that args name and returns the exit status.
-func Main(args []string) int {
-	err := run(args, os.Stdout, os.Stderr, os.Getenv)
-	switch {
-	case err == nil || errors.Is(err, flag.ErrHelp):
-		return 0
-	case errors.Is(err, errUsage):
-		return 2
-	}
-	fmt.Fprintln(os.Stderr, "polyplane:", err)
-	return 1
 }

@@ -39,7 +39,7 @@ type Access struct {
 
 // By is the caller as an update remembers it.
 func (a Access) By() update.By {
-	return update.By{User: a.User.ID, Login: a.User.Login, Name: a.User.Name, Email: a.User.Email}
+	return update.By{User: a.User.ID, Login: a.User.Login, Name: a.User.Name, Email: a.User.Email, Token: a.Principal.Token}
 }
 
 type contextKey struct{}
@@ -60,8 +60,8 @@ type Gate struct {
 }
 
 // Enter returns the context of an admitted request, or a fault: Unauthenticated, Forbidden, or NotFound for what the caller may not
-// see, in the same words as for what does not exist.
-func (g *Gate) Enter(ctx context.Context, form Form, secret string, need permission.Need, target permission.Target) (context.Context, error) {
+// see, in the same words as for what does not exist. operation tells requests apart that read different things of one target.
+func (g *Gate) Enter(ctx context.Context, operation string, form Form, secret string, need permission.Need, target permission.Target) (context.Context, error) {
 	ctx = store.Remember(ctx)
 	var a Access
 	var err error
@@ -70,10 +70,12 @@ func (g *Gate) Enter(ctx context.Context, form Form, secret string, need permiss
 	case need.Lease:
 		a, err = g.lease(ctx, form, secret, target)
 	default:
-		address := strings.Join([]string{identity.HashToken(secret), target.Organization, target.Project, target.Stack}, "/")
-		g.Hints.Prefetch(ctx, g.Ports.Store, address)
+		caller := strings.Join([]string{identity.HashToken(secret), target.Organization, target.Project, target.Stack}, "/")
+		doing := strings.Join([]string{caller, target.Update, operation}, "/")
+		g.Hints.Prefetch(ctx, g.Ports.Store, caller, doing)
 		if a, err = g.person(ctx, form, secret, need, target); err == nil {
-			g.Hints.Learn(ctx, address)
+			g.Hints.Learn(ctx, caller)
+			g.Hints.Follow(ctx, doing)
 		}
 	}
 	if err != nil {
@@ -123,50 +125,63 @@ func (g *Gate) person(ctx context.Context, form Form, secret string, need permis
 	return g.reach(ctx, a, need, target)
 }
 
-// reach finds the target and decides.
+// reach decides, and finds the target for whom it allows. Before it has decided it reads of a tenant only where names lead and what the
+// tenant keeps about the caller: membership, the role of members, grant.
 func (g *Gate) reach(ctx context.Context, a Access, need permission.Need, target permission.Target) (Access, error) {
 	absent := missing(target)
-	o, err := organization.Find(ctx, g.Ports, target.Organization)
-	if fault.Is(err, fault.NotFound) {
-		return Access{}, absent
+	orAbsent := func(err error) error {
+		if fault.Is(err, fault.NotFound) {
+			return absent
+		}
+		return err
 	}
+	org, err := organization.IDOf(ctx, g.Ports, target.Organization)
 	if err != nil {
-		return Access{}, err
+		return Access{}, orAbsent(err)
 	}
-	a.Organization = o
-	m, member, err := organization.MemberOf(ctx, g.Ports, o.ID, a.User.ID)
+	m, member, err := organization.MemberOf(ctx, g.Ports, org, a.User.ID)
 	if err != nil {
 		return Access{}, err
 	}
 	var grants permission.Grants
 	if member {
+		if a.Organization, err = organization.Of(ctx, g.Ports, org); err != nil {
+			return Access{}, err
+		}
 		grants = append(grants, m.Role)
 	}
 	if target.Stack != "" {
-		s, err := stack.Find(ctx, g.Ports, o.ID, target.Project, target.Stack)
-		if fault.Is(err, fault.NotFound) {
-			return Access{}, absent
+		id, err := stack.IDOf(ctx, g.Ports, org, target.Project, target.Stack)
+		if err != nil {
+			return Access{}, orAbsent(err)
 		}
+		role, err := stack.RoleOf(ctx, g.Ports, id, a.User.ID)
 		if err != nil {
 			return Access{}, err
 		}
-		a.Stack = s
-		role, err := stack.RoleOf(ctx, g.Ports, s.Value.ID, a.User.ID)
-		if err != nil {
-			return Access{}, err
-		}
-		grants = append(grants, role)
-		if member {
-			grants = append(grants, o.StackRole)
-		}
+		grants = append(grants, role, a.Organization.StackRole)
 	}
 	switch permission.Decide(grants, need) {
 	case permission.Allowed:
-		return a, nil
+		return g.found(ctx, a, org, target, orAbsent)
 	case permission.Hidden:
 		return Access{}, absent
 	}
 	return Access{}, fault.New(fault.Forbidden, "%s may not do this: it needs the permission %s", a.User.Login, need.Verb)
+}
+
+// found reads the target for a caller who may.
+func (g *Gate) found(ctx context.Context, a Access, org string, target permission.Target, orAbsent func(error) error) (Access, error) {
+	var err error
+	if a.Organization.ID == "" { // no member, but somebody with a grant on the stack
+		if a.Organization, err = organization.Of(ctx, g.Ports, org); err != nil {
+			return Access{}, err
+		}
+	}
+	if target.Stack != "" {
+		a.Stack, err = stack.Find(ctx, g.Ports, org, target.Project, target.Stack)
+	}
+	return a, orAbsent(err)
 }
 
 // missing is what both an absent and a foreign target are answered with; it is made of the request's own words alone.

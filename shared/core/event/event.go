@@ -25,6 +25,9 @@ type Event struct {
 
 var kind = store.NewKind[Event]("outbox", 1)
 
+// Kind is the kind of an event's item, for those who watch writes for events.
+var Kind = kind.Name()
+
 // New is the change that puts an event into the outbox. data is what consumers need and holds no secret.
 func New(p ports.Ports, organization, name string, data any) store.Change {
 	body, err := json.Marshal(data)

@@ -70,14 +70,21 @@ func AddMember(organization string, m Member) []store.Change {
 
 // Find returns the organization of a name, in any case, or fault.NotFound.
 func Find(ctx context.Context, p ports.Ports, called string) (Organization, error) {
-	n, err := nameKind.Get(ctx, p.Store, keys.OrganizationName(called))
-	if errors.Is(err, store.ErrNotFound) {
-		return Organization{}, fault.Missing("organization %q not found", called)
-	}
+	id, err := IDOf(ctx, p, called)
 	if err != nil {
 		return Organization{}, err
 	}
-	return Of(ctx, p, n.Value.ID)
+	return Of(ctx, p, id)
+}
+
+// IDOf returns the id of the organization of a name, in any case, or fault.NotFound. It reads nothing of the organization but where
+// its name leads.
+func IDOf(ctx context.Context, p ports.Ports, called string) (string, error) {
+	n, err := nameKind.Get(ctx, p.Store, keys.OrganizationName(called))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", fault.Missing("organization %q not found", called)
+	}
+	return n.Value.ID, err
 }
 
 // Of returns the organization of an id.

@@ -2,8 +2,6 @@ package stack
 
 import (
 	"context"
-	"regexp"
-	"unicode/utf8"
 
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/event"
@@ -24,30 +22,6 @@ type Draft struct {
 	Config  *Config
 }
 
-// Tag limits.
-const (
-	maxTags     = 100
-	maxTagValue = 256 // characters
-)
-
-var tagName = regexp.MustCompile(`^[a-zA-Z0-9-_.:]{1,40}$`)
-
-// CheckTags returns the fault of tags that no stack may have, or nil. field is where they stood in the request.
-func CheckTags(field string, tags map[string]string) error {
-	if len(tags) > maxTags {
-		return fault.Wrong(field, "a stack has at most %d tags, %d were given", maxTags, len(tags))
-	}
-	for k, v := range tags {
-		if !tagName.MatchString(k) {
-			return fault.Wrong(field+"."+k, "tag name %q must be 1 to 40 letters, digits, '-', '_', '.' or ':'", k)
-		}
-		if utf8.RuneCountInString(v) > maxTagValue {
-			return fault.Wrong(field+"."+k, "the value of tag %q is longer than %d characters", k, maxTagValue)
-		}
-	}
-	return nil
-}
-
 // attempts is how often a write that lost a race is made again from fresh reads.
 const attempts = 5
 
@@ -57,8 +31,8 @@ func Create(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 	if err := project.CheckName("project", d.Project); err != nil {
 		return Stack{}, err
 	}
-	if !NamePattern.MatchString(d.Name) {
-		return Stack{}, fault.Wrong("name", "stack name %q must be 1 to 100 letters, digits, '_', '.' or '-'", d.Name)
+	if err := CheckName("name", d.Name); err != nil {
+		return Stack{}, err
 	}
 	if err := CheckTags("tags", d.Tags); err != nil {
 		return Stack{}, err
@@ -99,13 +73,11 @@ func create(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 		s.Project = pr.ID
 		changes = append(changes, project.Create(pr)...)
 	}
-	g := grant{Role: permission.StackCreator, Project: s.Project}
+	changes = append(changes, Grant(*s, by.ID, permission.StackCreator)...)
 	changes = append(changes,
 		kind.Create(keys.StackHead(s.ID), *s),
 		nameKind.Create(keys.StackName(o.ID, s.ProjectName, s.Name), name{ID: s.ID}),
 		rowKind.Create(keys.StackRow(o.ID, s.Project, s.ID), rowOf(*s)),
-		grantKind.Create(keys.StackGrant(s.ID, by.ID), g),
-		grantKind.Create(keys.UserGrant(by.ID, o.ID, s.ID), g),
 		event.New(p, o.ID, "stack.created", Happened{Stack: s.ID, Organization: o.ID, Project: s.ProjectName, Name: s.Name, By: by.Login}),
 		audit.Record(ctx, p, o.ID, "stack-created", "created stack %s", s.Path(o.Name)),
 	)

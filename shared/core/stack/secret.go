@@ -22,6 +22,11 @@ func DataKey(ctx context.Context, p ports.Ports, s Stack) (*keyring.DataKey, err
 	return p.Keyring.Unwrap(ctx, s.Key, string(keys.Stack(s.ID)))
 }
 
+// Open opens one ciphertext made by Encrypt, or returns keyring.ErrWrongKey.
+func Open(key *keyring.DataKey, ciphertext []byte) ([]byte, error) {
+	return key.Open(ciphertext, secretPurpose)
+}
+
 // Encrypt seals plaintexts with the stack's key, in order.
 func Encrypt(ctx context.Context, p ports.Ports, s Stack, plaintexts [][]byte) ([][]byte, error) {
 	key, err := DataKey(ctx, p, s)
@@ -57,4 +62,12 @@ func Decrypt(ctx context.Context, p ports.Ports, o organization.Organization, s 
 	}
 	entry := audit.Record(ctx, p, o.ID, slug, "decrypted %d values of stack %s", len(ciphertexts), s.Path(o.Name))
 	return out, p.Store.Write(ctx, entry)
+}
+
+// LogDecryption leaves an audit entry for secrets that a client decrypted by itself: one secret by name, or all that a command needed.
+func LogDecryption(ctx context.Context, p ports.Ports, o organization.Organization, s Stack, secret, command string) error {
+	if secret != "" {
+		return p.Store.Write(ctx, audit.Record(ctx, p, o.ID, "secret-decrypted", "decrypted secret %q of stack %s", secret, s.Path(o.Name)))
+	}
+	return p.Store.Write(ctx, audit.Record(ctx, p, o.ID, "secrets-batch-decrypted", "decrypted the secrets of stack %s for command %q", s.Path(o.Name), command))
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/polyplane/polyplane/shared/blob"
 	"github.com/polyplane/polyplane/shared/core/fault"
-	"github.com/polyplane/polyplane/shared/core/permission"
 	"github.com/polyplane/polyplane/shared/core/ports"
 	"github.com/polyplane/polyplane/shared/store"
 	"github.com/polyplane/polyplane/shared/store/keys"
@@ -35,6 +34,7 @@ type Stack struct {
 
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // nil before the first
 	Lock       *Lock       `json:"lock,omitempty"`       // the update that may change the stack now
+	Moved      bool        `json:"moved,omitempty"`      // was renamed or transferred at some time
 	Deleted    bool        `json:"deleted,omitempty"`    // tombstone: the name is free, the rest is being purged
 }
 
@@ -80,17 +80,10 @@ type name struct {
 	ID string `json:"id"`
 }
 
-// grant is a role on a stack, held by a user; it is written on the stack's side and on the user's.
-type grant struct {
-	Role    permission.Role `json:"role"`
-	Project string          `json:"project"` // id, to find the list row
-}
-
 var (
 	kind         = store.NewKind[Stack]("stack", 1)
 	nameKind     = store.NewKind[name]("stack-name", 1)
 	rowKind      = store.NewKind[row]("stack-row", 1)
-	grantKind    = store.NewKind[grant]("grant", 1)
 	manifestKind = store.NewKind[Manifest]("checkpoint", 1).Immutable()
 )
 
@@ -104,22 +97,31 @@ func (s Stack) Path(organization string) string {
 
 // Find returns the stack of a name, or fault.NotFound. organization is the organization's id.
 func Find(ctx context.Context, p ports.Ports, organization, project, called string) (store.Doc[Stack], error) {
-	missing := fault.Missing("stack %q not found in project %q", called, project)
-	if !NamePattern.MatchString(called) || !NamePattern.MatchString(project) {
-		return store.Doc[Stack]{}, missing
-	}
-	n, err := nameKind.Get(ctx, p.Store, keys.StackName(organization, project, called))
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Doc[Stack]{}, missing
-	}
+	id, err := IDOf(ctx, p, organization, project, called)
 	if err != nil {
 		return store.Doc[Stack]{}, err
 	}
-	d, err := Of(ctx, p, n.Value.ID)
+	d, err := Of(ctx, p, id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && d.Value.Deleted {
-		return store.Doc[Stack]{}, missing
+		return store.Doc[Stack]{}, missing(project, called)
 	}
 	return d, err
+}
+
+// IDOf returns the id of the stack of a name, or fault.NotFound. It reads nothing of the stack but where its name leads.
+func IDOf(ctx context.Context, p ports.Ports, organization, project, called string) (string, error) {
+	if !NamePattern.MatchString(called) || !NamePattern.MatchString(project) {
+		return "", missing(project, called)
+	}
+	n, err := nameKind.Get(ctx, p.Store, keys.StackName(organization, project, called))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", missing(project, called)
+	}
+	return n.Value.ID, err
+}
+
+func missing(project, called string) error {
+	return fault.Missing("stack %q not found in project %q", called, project)
 }
 
 // Of returns the head of a stack by id, tombstones included.
@@ -137,15 +139,6 @@ func Alive(ctx context.Context, p ports.Ports, s Stack) (store.Change, error) {
 		return store.Change{}, err
 	}
 	return n.Check(), nil
-}
-
-// RoleOf returns the role that a user was granted on a stack, or "".
-func RoleOf(ctx context.Context, p ports.Ports, stack, user string) (permission.Role, error) {
-	g, err := grantKind.Get(ctx, p.Store, keys.StackGrant(stack, user))
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
-	return g.Value.Role, err
 }
 
 // Row returns the change that brings the stack's list row up to date with its head.

@@ -18,6 +18,7 @@ import (
 type EngineEvent struct {
 	Sequence int64
 	Raw      json.RawMessage
+	Changes  map[string]int64 // what the update's summary counted; nil for every other event
 }
 
 // MaxEvents is how many events one batch may have; the client sends at most 50.
@@ -54,7 +55,14 @@ func RecordEvents(ctx context.Context, p ports.Ports, l store.Doc[Lease], events
 	if batch.Item.Size() > store.MaxItemBytes {
 		return fault.New(fault.TooLarge, "the batch is larger than %d KB when compressed: send fewer events at once", store.MaxItemBytes>>10)
 	}
-	_, err = whileHeld(ctx, p, l, tellable, batch)
+	changes := []store.Change{batch}
+	for _, e := range events {
+		if e.Changes != nil {
+			changes = append(changes, summaryKind.Keep(keys.Summary(l.Value.Stack, l.Value.Update), e.Changes))
+			break
+		}
+	}
+	_, err = whileHeld(ctx, p, l, tellable, changes...)
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/polyplane/polyplane/shared/blob"
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/checkpoint"
 	"github.com/polyplane/polyplane/shared/core/event"
@@ -153,7 +152,11 @@ func finishOnce(ctx context.Context, p ports.Ports, l store.Doc[Lease]) (store.D
 		}
 		changes = more
 	}
-	u.Value.Status, u.Value.Ended, u.Value.Note = l.Value.Outcome, now, l.Value.Note
+	counted, err := summaryKind.Get(ctx, p.Store, keys.Summary(l.Value.Stack, l.Value.Update))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return l, err
+	}
+	u.Value.Status, u.Value.Ended, u.Value.Note, u.Value.Changes = l.Value.Outcome, now, l.Value.Note, counted.Value
 	if l.Value.State == Closing {
 		l.Value.State = Done
 	}
@@ -218,10 +221,15 @@ func free(ctx context.Context, p ports.Ports, l Lease, u *Head, left *stack.Mani
 	}
 	return append(changes, stack.Replace(s), row,
 		audit.Record(ctx, p, l.Organization, slug, "%s %s %d of stack %s: %s", verb, u.Kind, u.Version, s.Value.Path(o.Name), l.Outcome),
-		event.New(p, l.Organization, "update.finished", Finished{
-			Stack: l.Stack, Organization: l.Organization, Update: l.Update, Kind: u.Kind, Version: u.Version,
-			Outcome: l.Outcome, Resources: u.Resources, By: l.By.Login,
-		})), nil
+		event.New(p, l.Organization, "update.finished", finished(o, s.Value, *u, l.Outcome))), nil
+}
+
+// finished is what an event tells of an update that ended.
+func finished(o organization.Organization, s stack.Stack, u Head, outcome Status) Finished {
+	return Finished{
+		Stack: s.ID, Organization: o.ID, Update: u.ID, Kind: u.Kind, Version: u.Version,
+		Outcome: outcome, Resources: u.Resources, By: u.By.Login,
+	}
 }
 
 // leave makes the checkpoint of what an update saved, or nil when it saved nothing. A journal that cannot be replayed to its end turns
@@ -265,7 +273,7 @@ func leave(ctx context.Context, p ports.Ports, l *Lease, version int64) (*stack.
 	if err != nil {
 		return nil, err
 	}
-	m, err := blob.Write(ctx, p.Blobs, l.scope(), key, p.Now(), untyped(snapshot))
+	m, err := keepText(ctx, p, l.Stack, key, untyped(snapshot))
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/polyplane/polyplane/shared/blob"
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/checkpoint"
+	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/organization"
 	"github.com/polyplane/polyplane/shared/core/ports"
 	"github.com/polyplane/polyplane/shared/core/stack"
@@ -23,7 +24,41 @@ func Export(ctx context.Context, p ports.Ports, o organization.Organization, s s
 		return nil, err
 	}
 	entry := audit.Record(ctx, p, o.ID, "stack-exported", "exported stack %s", s.Path(o.Name))
-	return text, p.Store.Write(ctx, entry)
+	return located(text, o, s), p.Store.Write(ctx, entry)
+}
+
+// ExportVersion is Export of the state that an update version left, or fault.NotFound.
+func ExportVersion(ctx context.Context, p ports.Ports, o organization.Organization, s stack.Stack, version int64) ([]byte, error) {
+	if version < 1 || version > s.Version {
+		return nil, fault.Missing("version %d not found: the stack's versions are 1 to %d", version, s.Version)
+	}
+	key, err := stack.DataKey(ctx, p, s)
+	if err != nil {
+		return nil, err
+	}
+	text, ok, err := stack.CheckpointText(ctx, p, s.ID, version, key)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		text = stack.EmptyText()
+	}
+	entry := audit.Record(ctx, p, o.ID, "stack-exported", "exported version %d of stack %s", version, s.Path(o.Name))
+	return located(text, o, s), p.Store.Write(ctx, entry)
+}
+
+// located makes the state of the service's secrets provider name the stack as it is called now: a client decrypts through the names it
+// finds there. The texts of a stack that never moved are returned as they are, byte for byte.
+func located(text []byte, o organization.Organization, s stack.Stack) []byte {
+	if !s.Moved {
+		return text
+	}
+	u, err := checkpoint.DecodeUntyped(text, "checkpoint")
+	if err != nil || u.Deployment == nil {
+		return text
+	}
+	u.Deployment = checkpoint.MoveSecrets(u.Deployment, checkpoint.Place{Organization: o.Name, Project: s.ProjectName, Stack: s.Name})
+	return checkpoint.EncodeUntyped(u)
 }
 
 func current(ctx context.Context, p ports.Ports, s stack.Stack) ([]byte, error) {

@@ -84,7 +84,7 @@ func save(ctx context.Context, p ports.Ports, l store.Doc[Lease], deployment []b
 		return err
 	}
 	next.Resources = found.Resources
-	if next.Manifest, err = blob.Write(ctx, p.Blobs, l.Value.scope(), key, p.Now(), text); err != nil {
+	if next.Manifest, err = keepText(ctx, p, l.Value.Stack, key, text); err != nil {
 		return err
 	}
 	change := savedKind.Create(k, next)

@@ -63,9 +63,11 @@ type Head struct {
 	Version int64     `json:"version"`        // assigned at start; of a dry run, the version it was made on top of
 	Base    int64     `json:"base,omitempty"` // version of the checkpoint that the stack had at start; 0 when none
 
-	JournalVersion int    `json:"journalVersion,omitempty"` // 1 when the update saves by journal
-	Resources      int    `json:"resources"`                // in the checkpoint it left
-	Note           string `json:"note,omitempty"`           // why it ended other than by its own client
+	JournalVersion int `json:"journalVersion,omitempty"` // 1 when the update saves by journal
+	Resources      int `json:"resources"`                // in the checkpoint it left
+
+	Changes map[string]int64 `json:"changes,omitempty"` // resources by what became of them, as the client counted
+	Note    string           `json:"note,omitempty"`    // why it ended other than by its own client
 }
 
 // By is who made the update.
@@ -74,6 +76,7 @@ type By struct {
 	Login string `json:"login"`
 	Name  string `json:"name"`
 	Email string `json:"email,omitempty"`
+	Token string `json:"token,omitempty"` // name of the token it was asked with
 }
 
 // Program is what the client says it runs; all of it is kept as given and shown in the history.
@@ -116,6 +119,7 @@ var (
 	foldKind    = store.NewKind[folded]("fold", 1)
 	journalKind = store.NewKind[store.Raw]("journal", 1).Immutable() // zstd, sealed with the stack's key
 	eventKind   = store.NewKind[store.Raw]("engine-event", 1).Immutable()
+	summaryKind = store.NewKind[map[string]int64]("update-summary", 1).Immutable()
 )
 
 // LeaseKind is the kind that the sweeper asks the due index for.

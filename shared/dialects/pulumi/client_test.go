@@ -145,3 +145,48 @@ func (r *running) complete(status string) boottest.Answer {
 }
 
 func urn(n int) string { return fmt.Sprintf("urn:pulumi:dev::p::t:i:R::r%d", n) }
+
+// preview creates and starts a preview.
+func (c *client) preview(stack string) *running {
+	c.T.Helper()
+	r, a := c.tryStart(stack, c.create(stack, "preview", true), 1)
+	require.Equal(c.T, http.StatusOK, a.Status, "%s", a.Body)
+	return r
+}
+
+// cancel is what `pulumi cancel` does.
+func (c *client) cancel(stack, id string) boottest.Answer {
+	c.T.Helper()
+	return c.call(http.MethodPost, stack+"/update/"+id+"/cancel", nil)
+}
+
+// exported is the text of an export as it came.
+func (c *client) exported(stack string) string {
+	c.T.Helper()
+	a := c.call(http.MethodGet, stack+"/export", nil)
+	require.Equal(c.T, http.StatusOK, a.Status, "%s", a.Body)
+	return string(a.Body)
+}
+
+func (r *running) renew(seconds int) boottest.Answer {
+	r.T.Helper()
+	return r.lease(http.MethodPost, "/renew_lease", map[string]any{"token": "", "duration": seconds})
+}
+
+func (r *running) save(form string, body any) boottest.Answer {
+	r.T.Helper()
+	return r.lease(http.MethodPatch, "/"+form, body)
+}
+
+func (r *running) record(events ...any) boottest.Answer {
+	r.T.Helper()
+	return r.lease(http.MethodPost, "/events/batch", map[string]any{"events": events})
+}
+
+// status is where an update stands, as `pulumi` polls it.
+func (c *client) status(stack, id string) string {
+	c.T.Helper()
+	var out struct{ Status string }
+	c.call(http.MethodGet, stack+"/update/"+id, nil).Into(c.T, http.StatusOK, &out)
+	return out.Status
+}

@@ -55,12 +55,18 @@ func (d dialect) recordEvents(ctx context.Context, in *rawUpdateIn) (*struct{}, 
 	for i, raw := range body.Events {
 		var head struct {
 			Sequence *int64 `json:"sequence"`
+			Summary  *struct {
+				ResourceChanges map[string]int64 `json:"resourceChanges"`
+			} `json:"summaryEvent"`
 		}
 		if err := json.Unmarshal(raw, &head); err != nil || head.Sequence == nil || *head.Sequence < 0 {
 			field := fmt.Sprintf("body.events[%d].sequence", i)
 			return nil, fault.Wrong(field, "%s must be a number, 0 or more", field)
 		}
 		events[i] = update.EngineEvent{Sequence: *head.Sequence, Raw: raw}
+		if head.Summary != nil {
+			events[i].Changes = head.Summary.ResourceChanges
+		}
 	}
 	return nil, update.RecordEvents(ctx, d.Ports, access.Of(ctx).Lease, events)
 }
@@ -69,11 +75,6 @@ type getEventsIn struct {
 	UpdatePath
 	ContinuationToken string `query:"continuationToken"`
 	URN               string `query:"urn"`
-}
-
-type getEventsOut struct {
-	ContentType string `header:"Content-Type"`
-	Body        []byte
 }
 
 // updateEvents documents the answer of getEvents.
@@ -85,7 +86,7 @@ type updateEvents struct {
 // eventsPerPage is how many events one answer holds at most.
 const eventsPerPage = 500
 
-func (d dialect) getEvents(ctx context.Context, in *getEventsIn) (*getEventsOut, error) {
+func (d dialect) getEvents(ctx context.Context, in *getEventsIn) (*rawOut, error) {
 	page, err := update.EventsOf(ctx, d.Ports, access.Of(ctx).Stack.Value, in.Update, in.ContinuationToken, eventsPerPage)
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (d dialect) getEvents(ctx context.Context, in *getEventsIn) (*getEventsOut,
 	if page.Next != "" {
 		out.ContinuationToken = &page.Next
 	}
-	return &getEventsOut{ContentType: "application/json", Body: document(out)}, nil
+	return &rawOut{ContentType: "application/json", Body: document(out)}, nil
 }
 
 // typed adds the name of the payload to an event, as readers expect it.

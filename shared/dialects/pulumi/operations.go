@@ -54,6 +54,26 @@ func (d dialect) operations() []api.Operation {
 		api.Op("DELETE "+stackAt, "DeleteStack", group.Stacks, onStack(permission.StackAdmin), audit.Leaves("stack-deleted"), d.deleteStack),
 		api.Op("GET "+stackAt+"/export", "ExportStack", group.Stacks, onStack(permission.StackRead), audit.Leaves("stack-exported"), d.exportStack,
 			api.ResponseShape(untypedDeployment{})),
+		api.Op("GET "+stackAt+"/export/{version}", "ExportStackAtVersion", group.Stacks, onStack(permission.StackRead), audit.Leaves("stack-exported"), d.exportStackAtVersion,
+			api.ResponseShape(untypedDeployment{})),
+		api.Op("POST "+stackAt+"/import", "ImportStack", group.Stacks, onStack(permission.StackUpdate), audit.Leaves("stack-imported"), d.importStack,
+			api.BodyCap(checkpointCap), api.RequestShape(untypedDeployment{})),
+		api.Op("POST "+stackAt+"/rename", "RenameStack", group.Stacks, onStack(permission.StackAdmin), audit.Leaves("stack-renamed"), d.renameStack),
+		api.Op("POST "+stackAt+"/transfer", "TransferStack", group.Stacks, onStack(permission.StackAdmin),
+			audit.Leaves("stack-transferred-to-organization"), d.transferStack),
+		api.Op("PATCH "+stackAt+"/tags", "UpdateStackTags", group.Stacks, onStack(permission.StackUpdate), audit.Leaves("stack-tags-updated"), d.updateStackTags),
+		api.Op("POST "+stackAt+"/tags", "AddStackTag", group.Stacks, onStack(permission.StackUpdate), audit.Leaves("stack-tags-updated"), d.addStackTag),
+		api.Op("DELETE "+stackAt+"/tags/{tagName}", "DeleteStackTag", group.Stacks, onStack(permission.StackUpdate), audit.Leaves("stack-tags-updated"), d.deleteStackTag),
+		api.Op("GET "+stackAt+"/config", "GetStackConfig", group.Stacks, onStack(permission.StackRead), read, d.getStackConfig),
+		api.Op("PUT "+stackAt+"/config", "UpdateStackConfig", group.Stacks, onStack(permission.StackUpdate), audit.Leaves("stack-config-updated"), d.updateStackConfig),
+		api.Op("DELETE "+stackAt+"/config", "DeleteStackConfig", group.Stacks, onStack(permission.StackUpdate), audit.Leaves("stack-config-updated"), d.deleteStackConfig),
+
+		// History.
+		api.Op("GET "+stackAt+"/updates", "GetStackUpdates", group.Stacks, onStack(permission.StackRead), read, d.getStackUpdates,
+			api.ResponseShape(updatesAnswer{})),
+		api.Op("GET "+stackAt+"/updates/latest", "GetLatestStackUpdate", group.Stacks, onStack(permission.StackRead), read, d.getLatestStackUpdate),
+		api.Op("GET "+stackAt+"/updates/{version}", "GetStackUpdate", group.Stacks, onStack(permission.StackRead), read, d.getStackUpdate),
+		api.Op("GET "+stackAt+"/updates/latest/previews", "GetLatestStackPreviews", group.Stacks, onStack(permission.StackRead), read, d.getLatestStackPreviews),
 
 		// Secrets.
 		api.Op("POST "+stackAt+"/encrypt", "EncryptValue", group.Stacks, onStack(permission.StackEncrypt),
@@ -64,6 +84,10 @@ func (d dialect) operations() []api.Operation {
 			audit.None("reveals nothing"), d.batchEncrypt, api.BodyCap(secretsCap), api.Idempotent()),
 		api.Op("POST "+stackAt+"/batch-decrypt", "BatchDecryptValue", group.Stacks, onStack(permission.StackDecrypt),
 			audit.Leaves("secrets-batch-decrypted"), d.batchDecrypt, api.BodyCap(secretsCap), api.Idempotent()),
+		api.Op("POST "+stackAt+"/decrypt/log-decryption", "LogOnlyDecryptValue", group.Stacks, onStack(permission.StackDecrypt),
+			audit.Leaves("secret-decrypted"), d.logDecryption),
+		api.Op("POST "+stackAt+"/decrypt/log-batch-decryption", "LogOnlyBatchDecryptValue", group.Stacks, onStack(permission.StackDecrypt),
+			audit.Leaves("secrets-batch-decrypted"), d.logDecryption),
 
 		// Updates: made under their kind, then all alike.
 		d.creates("POST "+stackAt+"/update", "CreateUpdateForUpdate", update.Update),

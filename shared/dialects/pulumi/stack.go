@@ -113,7 +113,8 @@ func (d dialect) deleteStack(ctx context.Context, in *deleteStackIn) (*struct{},
 	return nil, update.DeleteStack(ctx, d.Ports, a.Principal, a.Organization, a.Stack, in.Force || in.ForceDestroy)
 }
 
-type exportOut struct {
+// rawOut is an answer whose JSON is already written.
+type rawOut struct {
 	ContentType string `header:"Content-Type"`
 	Body        []byte
 }
@@ -125,13 +126,13 @@ type untypedDeployment struct {
 	Deployment map[string]any `json:"deployment" nullable:"true"`
 }
 
-func (d dialect) exportStack(ctx context.Context, _ *getStackIn) (*exportOut, error) {
+func (d dialect) exportStack(ctx context.Context, _ *getStackIn) (*rawOut, error) {
 	a := access.Of(ctx)
 	text, err := update.Export(ctx, d.Ports, a.Organization, a.Stack.Value)
 	if err != nil {
 		return nil, err
 	}
-	return &exportOut{ContentType: "application/json", Body: text}, nil
+	return &rawOut{ContentType: "application/json", Body: text}, nil
 }
 
 type stackSummary struct {

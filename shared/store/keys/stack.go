@@ -40,6 +40,9 @@ func PreviewRow(stack string, version int64, update string) store.Key {
 	return in(Stack(stack), "previews", sequence(version)+"/"+update)
 }
 
+// PreviewsOf is the prefix of the previews made on top of a version.
+func PreviewsOf(version int64) string { return sequence(version) + "/" }
+
 // Previews is the partition of a stack's previews.
 func Previews(stack string) string { return Stack(stack).Partition("previews") }
 
@@ -65,6 +68,9 @@ func Saved(stack, id string) store.Key { return update(stack, id, "saved") }
 
 // Fold is the replayed state of a running update's journal up to some entry.
 func Fold(stack, id string) store.Key { return update(stack, id, "fold") }
+
+// Summary is what the client's summary event counted.
+func Summary(stack, id string) store.Key { return update(stack, id, "summary") }
 
 // The prefixes of sequences within an update.
 const (

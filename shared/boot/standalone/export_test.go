@@ -1,0 +1,4 @@
+package standalone
+
+// Program is Main with hooks.
+var Program = program

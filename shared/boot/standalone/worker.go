@@ -1,0 +1,106 @@
+package standalone
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/polyplane/polyplane/shared/boot"
+	"github.com/polyplane/polyplane/shared/core/event"
+	"github.com/polyplane/polyplane/shared/core/update"
+	"github.com/polyplane/polyplane/shared/store"
+)
+
+// waking tells the relay of writes that left events.
+type waking struct {
+	store.Store
+	wake chan<- struct{}
+}
+
+// Write implements store.Store.
+func (w waking) Write(ctx context.Context, changes ...store.Change) error {
+	err := w.Store.Write(ctx, changes...)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if c.Op == store.OpCreate && c.Item.Kind == event.Kind {
+			select {
+			case w.wake <- struct{}{}:
+			default: // the relay has not looked since the last one
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// How often the workers look. The relay is woken by every write that leaves an event; its interval is for events that wait for another
+// try.
+const (
+	relayEvery = time.Second
+	sweepEvery = 5 * time.Second
+	ttlEvery   = 10 * time.Minute
+	batch      = 100 // leases or events at a time
+)
+
+// worker does a part of the background work.
+type worker struct {
+	name  string
+	every time.Duration
+	wake  <-chan struct{}               // work at once; nil never
+	work  func() (full bool, err error) // full: there may be more, so come again at once
+}
+
+// startWorkers runs the workers until ctx ends; each looks at once for what an earlier process left.
+func (s *Server) startWorkers(ctx context.Context, wg *sync.WaitGroup) {
+	p := s.data.ports
+	relay := boot.Relay(p)
+	for _, w := range []worker{
+		{"relay", relayEvery, s.data.wake, func() (bool, error) { n, err := relay.Deliver(ctx, batch); return n == batch, err }},
+		{"sweep", sweepEvery, nil, func() (bool, error) { n, err := update.Sweep(ctx, p, batch); return n == batch, err }},
+		{"expire", ttlEvery, nil, func() (bool, error) { _, err := s.data.store.Sweep(ctx); return false, err }},
+	} {
+		wg.Go(func() { s.run(ctx, w) })
+	}
+}
+
+func (s *Server) run(ctx context.Context, w worker) {
+	tick := time.NewTicker(w.every)
+	defer tick.Stop()
+	told := ""
+	for {
+		full, err := guarded(w.work)
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case err == nil:
+			told = ""
+		case err.Error() != told: // a full disk would fill the log too
+			told = err.Error()
+			s.log.Error("worker", "name", w.name, "error", err)
+		}
+		if full && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// guarded turns a panic into an error: what one item does to a worker must not end the process.
+func guarded(work func() (bool, error)) (full bool, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			full, err = false, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return work()
+}
