@@ -30,13 +30,15 @@ var layers = []layer{
 	{path: "shared/boot", may: []string{"shared/"}},
 	{path: "shared/dialects/", may: []string{"shared/api", "shared/core/", "shared/store"}},
 	{path: "shared/api", may: []string{"shared/api", "shared/core/", "shared/store"}},
-	{path: "shared/core/", may: []string{"shared/core/", "shared/store", "shared/store/keys", "shared/blob", "shared/keyring"}, never: wire},
+	{path: "shared/core/", may: []string{"shared/core/", "shared/store", "shared/store/keys", "shared/blob", "shared/keyring", "shared/outbound"}, never: wire},
 	{path: "shared/store/", may: []string{"shared/store"}, never: wire},
 	{path: "shared/store", never: wire},
 	{path: "shared/blob/", may: []string{"shared/blob", "shared/keyring"}},
 	{path: "shared/blob", may: []string{"shared/keyring", "shared/blob/internal"}, never: wire},
 	{path: "shared/keyring/", may: []string{"shared/keyring"}},
 	{path: "shared/keyring", never: wire},
+	{path: "shared/outbound/", may: []string{"shared/outbound"}},
+	{path: "shared/outbound", never: wire},
 }
 
 // homes says below which paths each dependency may be imported.

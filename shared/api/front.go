@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/polyplane/polyplane/shared/api/group"
+	"github.com/polyplane/polyplane/shared/core/permission"
 )
 
 // Config is what a front is given by boot.
@@ -69,8 +70,9 @@ type Observation struct {
 // AuditFacts are what the front knows of a request that the audit keeps.
 type AuditFacts struct {
 	Dialect   string
-	Operation string // the row's name
-	Slug      string // the row's trace; empty when it leaves nothing
+	Operation string          // the row's name
+	Slug      string          // the row's trace; empty when it leaves nothing
+	Verb      permission.Verb // that the row needs; empty for rows that need none
 	RequestID string
 	SourceIP  string
 	UserAgent string // at most 256 bytes

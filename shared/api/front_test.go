@@ -168,7 +168,7 @@ func TestAuditFactsReachTheCore(t *testing.T) {
 	w := newWorld(api.Op("POST /api/go", "Go", group.Stacks, needRead, audit.Leaves("went"), failing(nil)))
 	w.do(ask{method: "POST", path: "/api/go", header: map[string]string{"User-Agent": "cli/1"}})
 	require.Equal(t, []api.AuditFacts{{
-		Dialect: "tiny", Operation: "Go", Slug: "went", RequestID: "req-1", SourceIP: "192.0.2.1", UserAgent: "cli/1",
+		Dialect: "tiny", Operation: "Go", Slug: "went", Verb: thingRead, RequestID: "req-1", SourceIP: "192.0.2.1", UserAgent: "cli/1",
 	}}, w.facts)
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/polyplane/polyplane/shared/core/fault"
 )
@@ -29,7 +30,17 @@ func (f *Front) Gateway(ds ...Dialect) http.Handler {
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	segs, ok := splitPath(r.URL.EscapedPath())
-	if !ok || len(segs) == 0 {
+	if !ok {
+		// No row has such a path; the answer is still in the words of the dialect whose prefix it has.
+		first, _, _ := strings.Cut(strings.TrimLeft(r.URL.EscapedPath(), "/"), "/")
+		s := g.sites[first]
+		if s == nil {
+			s = g.bare
+		}
+		s.serve(w, r, nil, false)
+		return
+	}
+	if len(segs) == 0 {
 		g.bare.serve(w, r, nil, false)
 		return
 	}

@@ -67,6 +67,9 @@ func jsonFault(err error) *fault.Fault {
 	switch {
 	case errors.As(err, &kind):
 		place := "body"
+		if kind.Field == "" && strings.HasPrefix(kind.Value, "number ") {
+			return fault.Wrong(place, "%s: the number at byte %d is out of range", place, kind.Offset).Because(err)
+		}
 		if kind.Field != "" {
 			place += "." + kind.Field
 		}

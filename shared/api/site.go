@@ -145,7 +145,7 @@ func (c *call) serveRow(values []string) error {
 		return err
 	}
 	c.ctx = c.front.cfg.AuditContext(ctx, AuditFacts{
-		Dialect: c.dialect.Name, Operation: op.Name, Slug: op.Trace.Slug, RequestID: c.id,
+		Dialect: c.dialect.Name, Operation: op.Name, Slug: op.Trace.Slug, Verb: op.Need.Verb, RequestID: c.id,
 		SourceIP: c.front.cfg.ClientIP(c.r), UserAgent: clip(c.r.UserAgent(), 256),
 	})
 	c.answer.stream = op.Streams

@@ -11,6 +11,7 @@ import (
 	"github.com/polyplane/polyplane/shared/core/access"
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/event"
+	"github.com/polyplane/polyplane/shared/core/hook"
 	"github.com/polyplane/polyplane/shared/core/permission"
 	"github.com/polyplane/polyplane/shared/core/ports"
 	"github.com/polyplane/polyplane/shared/core/stack"
@@ -70,7 +71,7 @@ func (g gate) Enter(ctx context.Context, c api.Credential, need permission.Need,
 // auditContext gives the core what the front knows of an entry.
 func auditContext(ctx context.Context, f api.AuditFacts) context.Context {
 	ctx = audit.Begin(ctx, &audit.Draft{
-		Dialect: f.Dialect, Operation: f.Operation, Slug: f.Slug, RequestID: f.RequestID, SourceIP: f.SourceIP,
+		Dialect: f.Dialect, Operation: f.Operation, Slug: f.Slug, Verb: f.Verb, RequestID: f.RequestID, SourceIP: f.SourceIP,
 	})
 	if who, ok := access.Principal(ctx); ok {
 		audit.ActAs(ctx, who)
@@ -80,8 +81,21 @@ func auditContext(ctx context.Context, f api.AuditFacts) context.Context {
 
 // Relay hands events to everything that acts on them.
 func Relay(p ports.Ports) *event.Relay {
-	return &event.Relay{Ports: p, Consumers: map[string][]event.Consumer{
-		"stack.deleted":   {stack.PurgeDeleted(p)},
+	consumers := map[string][]event.Consumer{
+		"stack.deleted":   {stack.PurgeDeleted(p), hook.PurgeStack(p)},
 		"update.finished": {update.TidyFinished(p)},
-	}}
+		"hook.deleted":    {hook.PurgeDeleted(p)},
+	}
+	for _, name := range hook.Events() { // first: a hook of a stack hears of the stack's end before it is purged
+		consumers[name] = append([]event.Consumer{hook.FanOut(p, Wordings())}, consumers[name]...)
+	}
+	return &event.Relay{Ports: p, Consumers: consumers}
+}
+
+// Wordings are how the hooks of each dialect read.
+func Wordings() hook.Wordings { return hook.Wordings{"pulumi": pulumi.Wording()} }
+
+// HookWorker sends what hooks have to deliver.
+func HookWorker(p ports.Ports) *hook.Worker {
+	return &hook.Worker{Ports: p, Wordings: Wordings()}
 }

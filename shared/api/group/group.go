@@ -8,4 +8,6 @@ type Group string
 const (
 	Identity Group = "identity"
 	Stacks   Group = "stacks"
+	Webhooks Group = "webhooks"
+	Activity Group = "activity" // the audit
 )

@@ -28,6 +28,7 @@ import (
 	"github.com/polyplane/polyplane/shared/blob/dir"
 	"github.com/polyplane/polyplane/shared/boot"
 	"github.com/polyplane/polyplane/shared/core/event"
+	"github.com/polyplane/polyplane/shared/core/hook"
 	"github.com/polyplane/polyplane/shared/core/identity"
 	"github.com/polyplane/polyplane/shared/core/installation"
 	"github.com/polyplane/polyplane/shared/core/organization"
@@ -36,6 +37,8 @@ import (
 	"github.com/polyplane/polyplane/shared/core/update"
 	"github.com/polyplane/polyplane/shared/keyring"
 	keys "github.com/polyplane/polyplane/shared/keyring/local"
+	"github.com/polyplane/polyplane/shared/outbound"
+	"github.com/polyplane/polyplane/shared/outbound/web"
 	"github.com/polyplane/polyplane/shared/store"
 	"github.com/polyplane/polyplane/shared/store/local"
 )
@@ -55,6 +58,7 @@ type Plane struct {
 	front   *api.Front
 	gateway http.Handler
 	relay   *event.Relay
+	hooks   *hook.Worker
 }
 
 // Clock is a clock that moves only when told to.
@@ -93,17 +97,22 @@ func New(t testing.TB) *Plane {
 	master, err := keys.Open(filepath.Join(root, "master.key"))
 	require.NoError(t, err)
 	p.Spy = &Spy{Store: db}
+	loopback, err := outbound.ParseAllow("127.0.0.1")
+	require.NoError(t, err)
 	p.Ports = ports.Ports{
 		Store: store.Remembering(p.Spy), Blobs: blobs, Keyring: keyring.Cached(master, p.Clock.Now, time.Minute, 100),
 		Now:    p.Clock.Now,
 		NewID:  func() string { return uuid.Must(uuid.NewV7()).String() },
 		Random: func(n int) []byte { b := make([]byte, n); _, _ = rand.Read(b); return b },
 		Log:    slog.New(slog.NewTextHandler(p.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+
+		Outbound: web.New(web.Options{Allow: loopback, MaxTime: 2 * time.Second}),
 	}
 	in, err := installation.Open(context.Background(), p.Ports, installation.Draft{Organization: p.Org, Login: "admin"})
 	require.NoError(t, err)
 	p.Token = in.Token
 	p.Ports.Cursors = in.Cursors
+	require.NoError(t, api.Check(boot.Dialects(p.Ports)...))
 	p.Restart()
 	return p
 }
@@ -112,9 +121,9 @@ func New(t testing.TB) *Plane {
 func (p *Plane) Restart() {
 	p.front = boot.Front(p.Ports, boot.FrontConfig{})
 	ds := boot.Dialects(p.Ports)
-	require.NoError(p.T, api.Check(ds...))
 	p.gateway = p.front.Gateway(ds...)
 	p.relay = boot.Relay(p.Ports)
+	p.hooks = boot.HookWorker(p.Ports)
 }
 
 // Handler serves every dialect below its prefix.
@@ -124,6 +133,14 @@ func (p *Plane) Handler() http.Handler { return p.gateway }
 func (p *Plane) Relay() int {
 	p.T.Helper()
 	n, err := p.relay.Deliver(context.Background(), 1000)
+	require.NoError(p.T, err)
+	return n
+}
+
+// Hooks sends what hooks have due, and returns how many deliveries were attempted. Receivers may listen on this machine.
+func (p *Plane) Hooks() int {
+	p.T.Helper()
+	n, err := p.hooks.Deliver(context.Background())
 	require.NoError(p.T, err)
 	return n
 }

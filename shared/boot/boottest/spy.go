@@ -16,6 +16,7 @@ type Spy struct {
 	mu    sync.Mutex
 	calls []Call
 	seen  int // calls since Hook
+	items int // that reads returned since Reset
 	hook  func(n int, c Call) Fate
 }
 
@@ -40,7 +41,10 @@ const (
 var ErrCrash = errors.New("boottest: the process was killed here")
 
 // Reset forgets the calls seen so far.
-func (s *Spy) Reset() { s.mu.Lock(); defer s.mu.Unlock(); s.calls = nil }
+func (s *Spy) Reset() { s.mu.Lock(); defer s.mu.Unlock(); s.calls, s.items = nil, 0 }
+
+// Items counts the items that queries returned since the last Reset.
+func (s *Spy) Items() int { s.mu.Lock(); defer s.mu.Unlock(); return s.items }
 
 // Calls are the round trips since the last Reset.
 func (s *Spy) Calls() []Call {
@@ -107,7 +111,13 @@ func (s *Spy) BatchGet(ctx context.Context, ks []store.Key) ([]store.Item, error
 
 // Query implements store.Store.
 func (s *Spy) Query(ctx context.Context, q store.Query) (store.Page, error) {
-	return through(s.see(Call{Method: "Query", Keys: []store.Key{{PK: q.PK}}}), func() (store.Page, error) { return s.Store.Query(ctx, q) })
+	return through(s.see(Call{Method: "Query", Keys: []store.Key{{PK: q.PK}}}), func() (store.Page, error) {
+		page, err := s.Store.Query(ctx, q)
+		s.mu.Lock()
+		s.items += len(page.Items)
+		s.mu.Unlock()
+		return page, err
+	})
 }
 
 // Due implements store.Store.

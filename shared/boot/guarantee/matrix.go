@@ -102,8 +102,12 @@ func (c *cast) sameAsAbsent(t *testing.T, op api.Operation, r boottest.Request, 
 	for name, value := range c.table.parameters(t, op, r) {
 		nobody := absent(value)
 		other := c.Do(c.table.withParameter(op, r, name, nobody))
+		said := string(other.Body)
+		if len(value) > 3 { // what is shorter stands in other words too
+			said = strings.ReplaceAll(said, nobody, value)
+		}
 		require.Equal(t, got.Status, other.Status, "with another %s", name)
-		require.Equal(t, string(got.Body), strings.ReplaceAll(string(other.Body), nobody, value), "with another %s", name)
+		require.Equal(t, string(got.Body), said, "with another %s", name)
 		require.Equal(t, c.headers(t, got), c.headers(t, other), "with another %s", name)
 	}
 }

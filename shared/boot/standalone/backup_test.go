@@ -1,12 +1,10 @@
 package standalone_test
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,18 +15,15 @@ func TestABackupMadeWhileClientsWriteHoldsEverythingAcknowledgedBefore(t *testin
 	to := filepath.Join(filepath.Dir(dir), "backup")
 	p := serve(t, dir, "POLYPLANE_TOKEN="+fixedToken)
 	l := newLoad(p, fixedToken, 150)
-	var writers sync.WaitGroup
-	for n := range 4 {
-		writers.Go(func() { l.run(fmt.Sprintf("c%d", n)) })
-	}
-	<-l.full
+	over := l.begin(4, "r")
+	require.True(t, l.isFull(over), "%v", l.wrong)
 	before := l.snapshot()
 	status, out, errs := ended(t, []string{"backup", "--data", dir, to})
 	require.Zero(t, status, "%s", errs)
 	require.Contains(t, out, "polyplane restore --data NEW "+to)
 	after := l.acked.Load()
 	p.kill()
-	writers.Wait()
+	<-over
 	require.Empty(t, l.wrong)
 	require.Greater(t, after, int64(150), "clients wrote during the backup")
 
@@ -59,20 +54,21 @@ func TestABackupOfAStoppedDirectoryIsRestoredTooAndTheOriginalIsLeftAlone(t *tes
 	require.NoError(t, os.Mkdir(restored, 0o755), "an empty directory will do")
 	status, _, errs = ended(t, []string{"restore", "--data", restored, to})
 	require.Zero(t, status, "%s", errs)
-	for _, at := range []string{restored, dir} {
-		p = serve(t, at)
-		l.at(p, -1)
-		l.check(l.all(), true)
-		require.NoError(t, l.live("more"), at)
-		require.Empty(t, l.wrong)
-		require.Zero(t, p.stop())
-	}
 	require.NoError(t, filepath.WalkDir(restored, func(name string, _ os.DirEntry, err error) error {
 		if info, e := os.Lstat(name); e == nil && info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s may be read by others", name)
 		}
 		return err
 	}))
+	before := l.all()
+	for _, at := range []string{restored, dir} {
+		p = serve(t, at)
+		l.at(p, -1)
+		l.check(before, true)
+		require.NoError(t, l.live("more"), at)
+		require.Empty(t, l.wrong)
+		require.Zero(t, p.stop())
+	}
 }
 
 func TestBackupAndRestoreOverwriteNothingAndTakeNothingHalf(t *testing.T) {

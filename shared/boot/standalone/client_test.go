@@ -46,6 +46,7 @@ type lease struct {
 	id, token string
 	sequence  int64
 	doubt     []byte // batch whose answer did not come; the client sends it again
+	closing   bool   // completion was sent
 }
 
 func newLoad(p *process, token string, limit int64) *load {
@@ -116,6 +117,27 @@ func (l *load) write(method, path, auth string, body, v any) error {
 		l.once.Do(func() { close(l.full) })
 	}
 	return nil
+}
+
+// begin starts clients, which write until the server is gone; over is closed when all have ended.
+func (l *load) begin(clients int, name string) (over chan struct{}) {
+	var writers sync.WaitGroup
+	for n := range clients {
+		writers.Go(func() { l.run(fmt.Sprintf("%s-c%d", name, n)) })
+	}
+	over = make(chan struct{})
+	go func() { writers.Wait(); close(over) }()
+	return over
+}
+
+// isFull waits until the limit is reached, and returns false when the clients ended before.
+func (l *load) isFull(over chan struct{}) bool {
+	select {
+	case <-l.full:
+		return true
+	case <-over:
+		return false
+	}
 }
 
 // run makes stacks and updates until a call is not answered. Any answer but success is a complaint.
@@ -189,7 +211,7 @@ func (l *load) onLease(s *ackedStack, method, below string, body any) error {
 	return l.write(method, "/stacks/"+s.name+"/update/"+s.running.id+below, "update-token "+s.running.token, body, nil)
 }
 
-// journal sends the two entries of a created resource, after the batch in doubt, if there is one.
+// journal sends the entries of a created resource, or once more the batch in doubt.
 func (l *load) journal(s *ackedStack) error {
 	r := s.running
 	if r.doubt == nil {
@@ -197,8 +219,6 @@ func (l *load) journal(s *ackedStack) error {
 		s.resource++
 		s.mu.Unlock()
 		r.doubt = r.batch(urn(s.name, s.resource))
-	} else {
-		defer func() { r.doubt = nil }()
 	}
 	made := urn(s.name, s.resource)
 	s.mu.Lock()
@@ -241,6 +261,7 @@ func (r *lease) batch(made string) []byte {
 }
 
 func (l *load) complete(s *ackedStack) error {
+	s.running.closing = true
 	if err := l.onLease(s, http.MethodPost, "/complete", map[string]any{"status": "succeeded"}); err != nil {
 		return err
 	}

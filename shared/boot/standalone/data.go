@@ -39,6 +39,7 @@ type data struct {
 	store *local.DB
 	blobs *dir.Store
 	wake  chan struct{} // holds one value when events were left since the relay last looked
+	hooks chan struct{} // holds one value when deliveries were left since the worker of hooks last looked
 	ports ports.Ports
 }
 
@@ -56,7 +57,7 @@ func openData(at string, h Hooks, log *slog.Logger) (d *data, err error) {
 	if err := usable(at); err != nil {
 		return nil, err
 	}
-	d = &data{dir: at, now: h.now(), wake: make(chan struct{}, 1)}
+	d = &data{dir: at, now: h.now(), wake: make(chan struct{}, 1), hooks: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -72,7 +73,7 @@ func openData(at string, h Hooks, log *slog.Logger) (d *data, err error) {
 	if err != nil {
 		return d, err
 	}
-	var table store.Store = waking{d.store, d.wake}
+	var table store.Store = waking{d.store, d.wake, d.hooks}
 	if h.Store != nil {
 		table = h.Store(table)
 	}

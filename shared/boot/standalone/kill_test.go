@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -38,13 +37,10 @@ func TestAProcessKilledUnderLoadLosesNothingThatItAcknowledgedAndHoldsNoStackLon
 		} else {
 			l.at(p, limit)
 		}
-		var writers sync.WaitGroup
-		for n := range clients {
-			writers.Go(func() { l.run(fmt.Sprintf("r%d-c%d", round, n)) })
-		}
-		<-l.full
+		over := l.begin(clients, fmt.Sprintf("r%d", round))
+		require.True(t, l.isFull(over), "%v", l.wrong)
 		p.kill()
-		writers.Wait()
+		<-over
 		killed += int(l.acked.Load())
 		require.Empty(t, l.wrong)
 
@@ -84,7 +80,7 @@ func (l *load) goOn(s *ackedStack) {
 	if s.running == nil {
 		return
 	}
-	for range 2 {
+	for n := 0; n < 2 && !s.running.closing; n++ {
 		if err := l.journal(s); err != nil {
 			l.complain("a client that held its lease cannot go on: %v", err)
 			return

@@ -94,7 +94,7 @@ func (p *process) Write(b []byte) (int, error) {
 
 func (p *process) log() string { p.mu.Lock(); defer p.mu.Unlock(); return p.errs.String() }
 
-var shown = regexp.MustCompile(`(?m)^  (gateway|pulumi|token) +(\S+)`)
+var shown = regexp.MustCompile(`(?m)^  (gateway|pulumi|token) {2,}(\S+)`)
 
 // serve starts the program on a data directory and free ports, and waits for its greeting.
 func serve(t testing.TB, dir string, env ...string) *process {

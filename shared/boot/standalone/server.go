@@ -18,6 +18,8 @@ import (
 	"github.com/polyplane/polyplane/shared/api/metrics"
 	"github.com/polyplane/polyplane/shared/boot"
 	"github.com/polyplane/polyplane/shared/core/installation"
+	"github.com/polyplane/polyplane/shared/outbound"
+	"github.com/polyplane/polyplane/shared/outbound/web"
 	"github.com/polyplane/polyplane/shared/store/keys"
 )
 
@@ -64,9 +66,14 @@ func Open(ctx context.Context, s Settings, log *slog.Logger) (srv *Server, err e
 	if err != nil {
 		return srv, err
 	}
+	allow, err := outbound.ParseAllow(s.AllowOutbound)
+	if err != nil {
+		return srv, fmt.Errorf("--allow-outbound: %w", err)
+	}
 	if srv.data, err = openData(s.Data, s.Hooks, log); err != nil {
 		return srv, err
 	}
+	srv.data.ports.Outbound = web.New(web.Options{Allow: allow})
 	p := &srv.data.ports
 	srv.dialects = boot.Dialects(*p)
 	if err := srv.listen(ctx, host, port); err != nil {

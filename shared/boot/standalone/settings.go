@@ -18,6 +18,8 @@ type Settings struct {
 	Token string // a fixed administrator token, for scripts
 	Log   string // level: debug, info, warn, error
 
+	AllowOutbound string // what calls to users' addresses may reach besides the public internet: see outbound.ParseAllow
+
 	Hooks Hooks
 }
 
@@ -34,7 +36,7 @@ func (h Hooks) now() func() time.Time {
 	return func() time.Time { return time.Now().UTC() }
 }
 
-const environment = "\nEvery flag can be given in the environment: POLYPLANE_ADDR, POLYPLANE_DATA, POLYPLANE_ORG, POLYPLANE_TOKEN, POLYPLANE_LOG.\n"
+const environment = "\nEvery flag can be given in the environment: POLYPLANE_ADDR, POLYPLANE_DATA, POLYPLANE_ORG, POLYPLANE_TOKEN, POLYPLANE_LOG,\nPOLYPLANE_ALLOW_OUTBOUND.\n"
 
 // arguments are what each command takes besides flags.
 var arguments = map[string]string{"serve": "", "token": " NAME", "backup": " DIRECTORY", "restore": " DIRECTORY"}
@@ -53,6 +55,7 @@ func flags(command string, s *Settings, errs io.Writer, env func(string) string)
 		f.StringVar(&s.Addr, "addr", or("POLYPLANE_ADDR", "127.0.0.1:8080"), "address of the gateway; each dialect gets one of the next ports")
 		f.StringVar(&s.Org, "org", or("POLYPLANE_ORG", "acme"), "name of the organization that the first start makes")
 		f.StringVar(&s.Log, "log", or("POLYPLANE_LOG", "warn"), "least level that is logged to standard error: debug, info (every request), warn, error")
+		f.StringVar(&s.AllowOutbound, "allow-outbound", env("POLYPLANE_ALLOW_OUTBOUND"), "hosts, addresses and CIDR blocks, comma separated, that hooks may call although they are not public; for development")
 		// Its default stays out of the help: the environment may hold the real one.
 		f.Func("token", "a fixed administrator token of 40 characters or more (better given in the environment)", func(v string) error {
 			s.Token = v

@@ -9,14 +9,16 @@ import (
 
 	"github.com/polyplane/polyplane/shared/boot"
 	"github.com/polyplane/polyplane/shared/core/event"
+	"github.com/polyplane/polyplane/shared/core/hook"
 	"github.com/polyplane/polyplane/shared/core/update"
 	"github.com/polyplane/polyplane/shared/store"
 )
 
-// waking tells the relay of writes that left events.
+// waking tells the relay of writes that left events, and the worker of hooks of those that left deliveries.
 type waking struct {
 	store.Store
-	wake chan<- struct{}
+	wake  chan<- struct{}
+	hooks chan<- struct{}
 }
 
 // Write implements store.Store.
@@ -26,21 +28,29 @@ func (w waking) Write(ctx context.Context, changes ...store.Change) error {
 		return err
 	}
 	for _, c := range changes {
-		if c.Op == store.OpCreate && c.Item.Kind == event.Kind {
-			select {
-			case w.wake <- struct{}{}:
-			default: // the relay has not looked since the last one
-			}
-			break
+		switch {
+		case c.Op != store.OpCreate:
+		case c.Item.Kind == event.Kind:
+			tell(w.wake)
+		case c.Item.Kind == hook.DeliveryKind:
+			tell(w.hooks)
 		}
 	}
 	return nil
+}
+
+func tell(worker chan<- struct{}) {
+	select {
+	case worker <- struct{}{}:
+	default: // it has not looked since the last one
+	}
 }
 
 // How often the workers look. The relay is woken by every write that leaves an event; its interval is for events that wait for another
 // try.
 const (
 	relayEvery = time.Second
+	hooksEvery = 250 * time.Millisecond
 	sweepEvery = 5 * time.Second
 	ttlEvery   = 10 * time.Minute
 	batch      = 100 // leases or events at a time
@@ -57,14 +67,19 @@ type worker struct {
 // startWorkers runs the workers until ctx ends; each looks at once for what an earlier process left.
 func (s *Server) startWorkers(ctx context.Context, wg *sync.WaitGroup) {
 	p := s.data.ports
-	relay := boot.Relay(p)
+	relay, hooks := boot.Relay(p), boot.HookWorker(p)
 	for _, w := range []worker{
 		{"relay", relayEvery, s.data.wake, func() (bool, error) { n, err := relay.Deliver(ctx, batch); return n == batch, err }},
+		{"hooks", hooksEvery, s.data.hooks, func() (bool, error) { _, err := hooks.Pass(ctx); return false, err }},
 		{"sweep", sweepEvery, nil, func() (bool, error) { n, err := update.Sweep(ctx, p, batch); return n == batch, err }},
 		{"expire", ttlEvery, nil, func() (bool, error) { _, err := s.data.store.Sweep(ctx); return false, err }},
 	} {
 		wg.Go(func() { s.run(ctx, w) })
 	}
+	wg.Go(func() {
+		<-ctx.Done()
+		hooks.Wait() // for the calls under way
+	})
 }
 
 func (s *Server) run(ctx context.Context, w worker) {

@@ -4,6 +4,7 @@ package access
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/polyplane/polyplane/shared/core/fault"
@@ -31,7 +32,9 @@ const (
 type Access struct {
 	Principal    permission.Principal
 	User         identity.User             // zero for a lease and for public rows
+	Token        identity.Token            // the credential; zero for a lease and for public rows
 	Organization organization.Organization // the target's
+	Grants       permission.Grants         // what the caller holds on the target: every role that counted in the decision
 	Stack        store.Doc[stack.Stack]    // the target's; not loaded for a lease
 	Lease        store.Doc[update.Lease]   // only for rows that a running update calls
 	Secret       string                    // of the lease's token, for the answer that repeats it
@@ -39,7 +42,8 @@ type Access struct {
 
 // By is the caller as an update remembers it.
 func (a Access) By() update.By {
-	return update.By{User: a.User.ID, Login: a.User.Login, Name: a.User.Name, Email: a.User.Email, Token: a.Principal.Token}
+	p := a.Principal
+	return update.By{User: p.ID, Login: p.Login, Name: p.Name, Email: a.User.Email, Token: p.Token}
 }
 
 type contextKey struct{}
@@ -57,6 +61,9 @@ func Principal(ctx context.Context) (p permission.Principal, ok bool) {
 type Gate struct {
 	Ports ports.Ports
 	Hints *store.Hints // keys that a caller's last request to the same target read; nil guesses nothing
+
+	// Later is given what shall be done outside the request that caused it, and may never do it: the last use of a token. Nil does none of it.
+	Later func(func(context.Context))
 }
 
 // Enter returns the context of an admitted request, or a fault: Unauthenticated, Forbidden, or NotFound for what the caller may not
@@ -112,21 +119,54 @@ func (g *Gate) person(ctx context.Context, form Form, secret string, need permis
 	if err != nil {
 		return Access{}, err
 	}
-	a := Access{
-		Principal: permission.Principal{Kind: permission.KindUser, ID: u.ID, Login: u.Login, Name: u.Name, TokenID: t.ID, Token: t.Name},
-		User:      u,
+	if g.Later != nil && t.UseDue(g.Ports.Now()) {
+		g.Later(func(ctx context.Context) {
+			if err := identity.RecordUse(ctx, g.Ports, t); err != nil {
+				g.Ports.Log.Warn("last use of a token not recorded", "token", t.ID, "error", err)
+			}
+		})
+	}
+	a := Access{User: u, Token: t}
+	if a.Principal, err = g.principal(ctx, t, u); err != nil {
+		return Access{}, err
 	}
 	if need.Self || target.Organization == "" {
+		if need.Self && !need.Tokens && !a.Principal.IsPerson() {
+			return Access{}, fault.New(fault.Forbidden, "this is about a person: it cannot be done with the token of an organization or a team")
+		}
 		if permission.Decide(nil, need) != permission.Allowed {
-			return Access{}, fault.New(fault.Forbidden, "this needs a role that %s does not have", u.Login)
+			return Access{}, fault.New(fault.Forbidden, "this needs a role that %s does not have", a.Principal.Login)
 		}
 		return a, nil
 	}
 	return g.reach(ctx, a, need, target)
 }
 
+// principal is who acts by a token. The token of a team that is gone is as good as revoked.
+func (g *Gate) principal(ctx context.Context, t identity.Token, u identity.User) (permission.Principal, error) {
+	p := permission.Principal{Kind: permission.KindUser, ID: u.ID, Login: u.Login, Name: u.Name, TokenID: t.ID, Token: t.Name}
+	if t.User != "" {
+		return p, nil
+	}
+	o, err := organization.Of(ctx, g.Ports, t.Organization)
+	if err != nil {
+		return p, err
+	}
+	p.Kind, p.ID, p.Login, p.Name = permission.KindOrganization, t.ID, o.Name, t.Name
+	p.Organization, p.Role, p.CustomRole = t.Organization, t.Role, t.CustomRole
+	if t.Team == "" {
+		return p, nil
+	}
+	p.Kind, p.ID = permission.KindTeam, t.Team
+	team, err := organization.TeamOf(ctx, g.Ports, t.Organization, t.Team)
+	if err == nil && (!team.Exists() || team.Value.Deleted) {
+		err = fault.New(fault.Unauthenticated, "the access token is missing, expired or revoked: log in again with a good one")
+	}
+	return p, err
+}
+
 // reach decides, and finds the target for whom it allows. Before it has decided it reads of a tenant only where names lead and what the
-// tenant keeps about the caller: membership, the role of members, grant.
+// tenant keeps about the caller: membership, teams, custom roles, the role of members, grants.
 func (g *Gate) reach(ctx context.Context, a Access, need permission.Need, target permission.Target) (Access, error) {
 	absent := missing(target)
 	orAbsent := func(err error) error {
@@ -139,35 +179,47 @@ func (g *Gate) reach(ctx context.Context, a Access, need permission.Need, target
 	if err != nil {
 		return Access{}, orAbsent(err)
 	}
-	m, member, err := organization.MemberOf(ctx, g.Ports, org, a.User.ID)
+	standing, err := organization.StandingOf(ctx, g.Ports, a.Principal, org)
 	if err != nil {
 		return Access{}, err
 	}
-	var grants permission.Grants
-	if member {
+	if standing.Within {
 		if a.Organization, err = organization.Of(ctx, g.Ports, org); err != nil {
 			return Access{}, err
 		}
-		grants = append(grants, m.Role)
 	}
+	var on permission.Subject
+	var grants permission.Grants
 	if target.Stack != "" {
 		id, err := stack.IDOf(ctx, g.Ports, org, target.Project, target.Stack)
 		if err != nil {
 			return Access{}, orAbsent(err)
 		}
-		role, err := stack.RoleOf(ctx, g.Ports, id, a.User.ID)
+		if grants, err = stack.RolesOf(ctx, g.Ports, id, standing.Holders); err != nil {
+			return Access{}, err
+		}
+		if on, err = stack.SubjectOf(ctx, g.Ports, id, standing.AsksTags()); err != nil {
+			return Access{}, orAbsent(err)
+		}
+	}
+	grants = append(grants, standing.Grants(a.Organization, on)...)
+	if target.Team != "" && len(standing.Leads) > 0 {
+		team, err := organization.TeamIDOf(ctx, g.Ports, org, target.Team)
 		if err != nil {
 			return Access{}, err
 		}
-		grants = append(grants, role, a.Organization.StackRole)
+		if slices.Contains(standing.Leads, team) {
+			grants = append(grants, permission.TeamLead)
+		}
 	}
+	a.Grants = grants
 	switch permission.Decide(grants, need) {
 	case permission.Allowed:
 		return g.found(ctx, a, org, target, orAbsent)
 	case permission.Hidden:
 		return Access{}, absent
 	}
-	return Access{}, fault.New(fault.Forbidden, "%s may not do this: it needs the permission %s", a.User.Login, need.Verb)
+	return Access{}, fault.New(fault.Forbidden, "%s may not do this: it needs the permission %s", a.Principal.Login, need.Verb)
 }
 
 // found reads the target for a caller who may.

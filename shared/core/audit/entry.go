@@ -22,6 +22,9 @@ type Entry struct {
 	RequestID   string    `json:"requestId,omitempty"`
 	SourceIP    string    `json:"sourceIp,omitempty"`
 	Actor       Actor     `json:"actor"`
+
+	OrganizationAdmin bool `json:"organizationAdmin,omitempty"` // only an administrator of the organization may do this
+	StackAdmin        bool `json:"stackAdmin,omitempty"`        // only an administrator of the stack may do this
 }
 
 // Actor is who did it. A sweeper or a worker is the actor "system".
@@ -40,6 +43,7 @@ var kind = store.NewKind[Entry]("audit", 1)
 type Draft struct {
 	Dialect, Operation, Slug string
 	RequestID, SourceIP      string
+	Verb                     permission.Verb // that the row needs; empty for rows that need none
 
 	actor Actor
 	left  int
@@ -75,41 +79,7 @@ func Record(ctx context.Context, p ports.Ports, organization, slug, format strin
 	if d := DraftOf(ctx); d != nil {
 		d.left++
 		e.Dialect, e.Operation, e.RequestID, e.SourceIP, e.Actor = d.Dialect, d.Operation, d.RequestID, d.SourceIP, d.actor
+		e.OrganizationAdmin, e.StackAdmin = d.Verb.ForOrganizationAdmins(), d.Verb.ForStackAdmins()
 	}
 	return kind.Create(keys.AuditEntry(organization, e.At, e.ID), e)
-}
-
-// OfOrganization returns up to limit entries of an organization, newest first, at or before a time. It queries every shard and
-// merges them; the cost does not grow with the age of the audit.
-func OfOrganization(ctx context.Context, p ports.Ports, organization string, before time.Time, limit int) ([]Entry, error) {
-	var shards [keys.AuditShards][]Entry
-	for n := range shards {
-		docs, _, err := kind.Page(ctx, p.Store, store.Query{
-			PK:         keys.Organization(organization).Partition(keys.AuditShard(n)),
-			To:         keys.AuditTime(before.Add(time.Microsecond)),
-			Descending: true,
-			Limit:      limit,
-		})
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range docs {
-			shards[n] = append(shards[n], d.Value)
-		}
-	}
-	var out []Entry
-	for len(out) < limit {
-		newest := -1
-		for n, es := range shards {
-			if len(es) > 0 && (newest < 0 || es[0].At.After(shards[newest][0].At)) {
-				newest = n
-			}
-		}
-		if newest < 0 {
-			break
-		}
-		out = append(out, shards[newest][0])
-		shards[newest] = shards[newest][1:]
-	}
-	return out, nil
 }

@@ -77,7 +77,10 @@ func DecodePlain(body []byte) (Plain, error) {
 	if err != nil {
 		return Plain{}, err
 	}
-	p := Plain{Invalid: isTrue(f.raw("isInvalid"))}
+	var p Plain
+	if raw := f.raw("isInvalid"); raw != nil && json.Unmarshal(raw, &p.Invalid) != nil {
+		return p, fault.Wrong("body.isInvalid", "isInvalid is true or false")
+	}
 	if p.Untyped, err = f.untyped(); err != nil {
 		return p, err
 	}

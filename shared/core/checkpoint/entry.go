@@ -115,6 +115,8 @@ func DecodeBatch(body []byte, limits Limits) ([]Entry, error) {
 		entries = entries[:0]
 		if c, _ := s.peek(at); c == 'n' { // null is how the client's language spells an empty list
 			return s.value(at)
+		} else if c != '[' {
+			return at, fault.Wrong("body.entries", "body.entries: a list of entries was expected")
 		}
 		return s.array(at, func(at int) (int, error) {
 			if len(entries) == limits.Entries {

@@ -51,6 +51,31 @@ func UserOf(ctx context.Context, p ports.Ports, id string) (store.Doc[User], err
 	return userKind.Get(ctx, p.Store, keys.UserHead(id))
 }
 
+// ReplaceUser is the change that writes a user over the version it was read at.
+func ReplaceUser(d store.Doc[User]) store.Change { return userKind.Replace(d) }
+
+// Users returns the users of ids, in their order; an absent one is zero but for its id.
+func Users(ctx context.Context, p ports.Ports, ids []string) ([]User, error) {
+	wanted := make([]store.Key, len(ids))
+	for i, id := range ids {
+		wanted[i] = keys.UserHead(id)
+	}
+	items, err := p.Store.BatchGet(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]User, len(items))
+	for i, it := range items {
+		d, err := userKind.Decode(it)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = d.Value
+		out[i].ID = ids[i]
+	}
+	return out, nil
+}
+
 // FindUser returns the user of a login, in any case, or fault.NotFound.
 func FindUser(ctx context.Context, p ports.Ports, login string) (store.Doc[User], error) {
 	n, err := loginKind.Get(ctx, p.Store, keys.Login(login))

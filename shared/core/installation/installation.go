@@ -70,6 +70,11 @@ func Open(ctx context.Context, p ports.Ports, d Draft) (Installed, error) {
 	if out.Organization, err = organization.Of(ctx, p, r.Value.Organization); err != nil {
 		return Installed{}, err
 	}
+	if !first {
+		if err := account.Reindex(ctx, p, out.Organization.Account, out.Organization.ID); err != nil {
+			return Installed{}, err
+		}
+	}
 	admin, err := identity.UserOf(ctx, p, r.Value.Administrator)
 	if err != nil {
 		return Installed{}, fmt.Errorf("administrator: %w", err)

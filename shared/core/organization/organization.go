@@ -1,4 +1,5 @@
-// Package organization is organizations and their members.
+// Package organization is organizations, their members, the custom roles they define and what a caller holds in them. What changes a
+// team is in package team.
 package organization
 
 import (
@@ -7,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/polyplane/polyplane/shared/core/account"
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/identity"
 	"github.com/polyplane/polyplane/shared/core/permission"
@@ -21,21 +23,9 @@ type Organization struct {
 	Account     string          `json:"account"` // account id
 	Name        string          `json:"name"`
 	DisplayName string          `json:"displayName"`
-	StackRole   permission.Role `json:"stackRole,omitempty"` // what every member holds on every stack; empty: nothing
+	StackRole   permission.Role `json:"stackRole,omitempty"`   // what every member holds on every stack; empty: nothing
+	DefaultRole string          `json:"defaultRole,omitempty"` // id of the custom role that new members get; empty: none
 	Created     time.Time       `json:"created"`
-}
-
-// Member is one person's place in an organization.
-type Member struct {
-	User    string          `json:"user"` // user id
-	Role    permission.Role `json:"role"`
-	Created time.Time       `json:"created"`
-}
-
-// membership is the user's side of a Member, written with it.
-type membership struct {
-	Organization string          `json:"organization"` // id
-	Role         permission.Role `json:"role"`
 }
 
 type name struct {
@@ -43,10 +33,8 @@ type name struct {
 }
 
 var (
-	kind           = store.NewKind[Organization]("organization", 1)
-	nameKind       = store.NewKind[name]("organization-name", 1)
-	memberKind     = store.NewKind[Member]("member", 1)
-	membershipKind = store.NewKind[membership]("membership", 1)
+	kind     = store.NewKind[Organization]("organization", 1)
+	nameKind = store.NewKind[name]("organization-name", 1)
 )
 
 // Create returns the changes that make an organization whose name must be free.
@@ -57,15 +45,8 @@ func Create(o Organization) ([]store.Change, error) {
 	return []store.Change{
 		kind.Create(keys.OrganizationHead(o.ID), o),
 		nameKind.Create(keys.OrganizationName(o.Name), name{ID: o.ID}),
+		account.Own(o.Account, o.ID, o.Created),
 	}, nil
-}
-
-// AddMember returns the changes that make a user a member: the organization's side and the user's.
-func AddMember(organization string, m Member) []store.Change {
-	return []store.Change{
-		memberKind.Create(keys.Member(organization, m.User), m),
-		membershipKind.Create(keys.Membership(m.User, organization), membership{Organization: organization, Role: m.Role}),
-	}
 }
 
 // Find returns the organization of a name, in any case, or fault.NotFound.
@@ -96,15 +77,6 @@ func Of(ctx context.Context, p ports.Ports, id string) (Organization, error) {
 	return d.Value, nil
 }
 
-// MemberOf returns a user's place in an organization; ok is false when there is none.
-func MemberOf(ctx context.Context, p ports.Ports, organization, user string) (m Member, ok bool, err error) {
-	d, err := memberKind.Get(ctx, p.Store, keys.Member(organization, user))
-	if errors.Is(err, store.ErrNotFound) {
-		return Member{}, false, nil
-	}
-	return d.Value, err == nil, err
-}
-
 // Joined is an organization together with the role that a user has in it.
 type Joined struct {
 	Organization
@@ -120,16 +92,19 @@ func OfUser(ctx context.Context, p ports.Ports, user string) ([]Joined, error) {
 	if err != nil {
 		return nil, err
 	}
-	heads := make([]store.Key, len(ms))
+	heads := make([]store.Key, len(ms), 2*len(ms))
 	for i, m := range ms {
 		heads[i] = keys.OrganizationHead(m.Value.Organization)
+	}
+	for _, m := range ms { // what StandingOf will ask for, organization by organization
+		heads = append(heads, keys.Member(m.Value.Organization, user))
 	}
 	items, err := p.Store.BatchGet(ctx, heads)
 	if err != nil {
 		return nil, err
 	}
 	var out []Joined
-	for i, it := range items {
+	for i, it := range items[:len(ms)] {
 		o, err := kind.Decode(it)
 		if err != nil {
 			return nil, err
@@ -139,6 +114,30 @@ func OfUser(ctx context.Context, p ports.Ports, user string) ([]Joined, error) {
 		}
 	}
 	return out, nil
+}
+
+// Within returns the organizations that a principal is within: a user's, or the one that a token belongs to.
+func Within(ctx context.Context, p ports.Ports, by permission.Principal) ([]Joined, error) {
+	if by.IsPerson() {
+		return OfUser(ctx, p, by.ID)
+	}
+	o, err := Of(ctx, p, by.Organization)
+	return []Joined{{o, by.Role}}, err
+}
+
+// SetDefault chooses the organization that the caller works in when they name none. They must be a member.
+func SetDefault(ctx context.Context, p ports.Ports, by permission.Principal, o Organization) error {
+	return again(func() error {
+		if _, ok, err := MemberOf(ctx, p, o.ID, by.ID); err != nil || !ok {
+			return errors.Join(err, fault.Missing("organization '%s' not found", o.Name))
+		}
+		u, err := identity.UserOf(ctx, p, by.ID)
+		if err != nil {
+			return err
+		}
+		u.Value.DefaultOrganization = o.ID
+		return p.Store.Write(ctx, identity.ReplaceUser(u))
+	})
 }
 
 // DefaultOf returns the organization that a user works in when they name none: the one they chose, else the first they joined. A user

@@ -8,11 +8,16 @@ type Grants []Role
 // Allow reports whether any of the roles grants the verb.
 func (g Grants) Allow(v Verb) bool {
 	for _, r := range g {
-		if slices.Contains(verbs[r], v) {
+		if slices.Contains(r.Verbs(), v) {
 			return true
 		}
 	}
 	return false
+}
+
+// MayGive reports whether somebody with these grants may hand out the verbs: nobody gives what they do not have.
+func (g Grants) MayGive(vs []Verb) bool {
+	return !slices.ContainsFunc(vs, func(v Verb) bool { return !g.Allow(v) })
 }
 
 // Decision is the answer to "may they": yes, no, or no and they may not know that it exists.

@@ -8,6 +8,7 @@ import (
 	"github.com/polyplane/polyplane/shared/blob"
 	"github.com/polyplane/polyplane/shared/core/list"
 	"github.com/polyplane/polyplane/shared/keyring"
+	"github.com/polyplane/polyplane/shared/outbound"
 	"github.com/polyplane/polyplane/shared/store"
 )
 
@@ -21,4 +22,6 @@ type Ports struct {
 	Random  func(n int) []byte // n bytes from a secure source
 	Log     *slog.Logger
 	Cursors list.Cursors
+
+	Outbound outbound.Caller // for calls to addresses that users choose
 }

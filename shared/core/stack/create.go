@@ -20,6 +20,8 @@ type Draft struct {
 	Name    string
 	Tags    map[string]string
 	Config  *Config
+
+	With func(Stack) []store.Change // more for the write that makes it; nil adds nothing
 }
 
 // attempts is how often a write that lost a race is made again from fresh reads.
@@ -47,7 +49,7 @@ func Create(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 	}
 	s.Key = key.Wrapped()
 	for range attempts {
-		err = create(ctx, p, by, o, &s)
+		err = create(ctx, p, by, o, d, &s)
 		if store.AsConflict(err) == nil {
 			return s, err
 		}
@@ -59,7 +61,7 @@ func Create(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 	return Stack{}, err
 }
 
-func create(ctx context.Context, p ports.Ports, by permission.Principal, o organization.Organization, s *Stack) error {
+func create(ctx context.Context, p ports.Ports, by permission.Principal, o organization.Organization, d Draft, s *Stack) error {
 	id, named, ok, err := project.Find(ctx, p, o.ID, s.ProjectName)
 	if err != nil {
 		return err
@@ -73,22 +75,36 @@ func create(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 		s.Project = pr.ID
 		changes = append(changes, project.Create(pr)...)
 	}
-	changes = append(changes, Grant(*s, by.ID, permission.StackCreator)...)
+	changes = append(changes, GrantTo(*s, by.Holder(), permission.StackCreator)...)
 	changes = append(changes,
 		kind.Create(keys.StackHead(s.ID), *s),
 		nameKind.Create(keys.StackName(o.ID, s.ProjectName, s.Name), name{ID: s.ID}),
 		rowKind.Create(keys.StackRow(o.ID, s.Project, s.ID), rowOf(*s)),
-		event.New(p, o.ID, "stack.created", Happened{Stack: s.ID, Organization: o.ID, Project: s.ProjectName, Name: s.Name, By: by.Login}),
+		event.New(p, o.ID, "stack.created", happened(by, o, *s)),
 		audit.Record(ctx, p, o.ID, "stack-created", "created stack %s", s.Path(o.Name)),
 	)
+	if d.With != nil {
+		changes = append(changes, d.With(*s)...)
+	}
 	return p.Store.Write(ctx, changes...)
 }
 
-// Happened is the data of the events stack.created and stack.deleted.
+// Happened is the data of the events stack.created and stack.deleted: names as they were then.
 type Happened struct {
 	Stack        string `json:"stack"`        // id
 	Organization string `json:"organization"` // id
 	Project      string `json:"project"`      // name
 	Name         string `json:"name"`
 	By           string `json:"by"` // login
+	ByName       string `json:"byName,omitempty"`
+
+	OrganizationName  string `json:"organizationName,omitempty"`
+	OrganizationTitle string `json:"organizationTitle,omitempty"` // its display name
+}
+
+func happened(by permission.Principal, o organization.Organization, s Stack) Happened {
+	return Happened{
+		Stack: s.ID, Organization: o.ID, Project: s.ProjectName, Name: s.Name, By: by.Login, ByName: by.Name,
+		OrganizationName: o.Name, OrganizationTitle: o.DisplayName,
+	}
 }

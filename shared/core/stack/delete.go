@@ -37,7 +37,7 @@ func Delete(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 	d.Value.Deleted = true
 	changes := []store.Change{
 		kind.Replace(d),
-		event.New(p, o.ID, "stack.deleted", Happened{Stack: s.ID, Organization: o.ID, Project: s.ProjectName, Name: s.Name, By: by.Login}),
+		event.New(p, o.ID, "stack.deleted", happened(by, o, s)),
 		audit.Record(ctx, p, o.ID, "stack-deleted", "deleted stack %s", s.Path(o.Name)),
 	}
 	for _, i := range items {
@@ -71,12 +71,17 @@ func Purge(ctx context.Context, p ports.Ports, id string) error {
 		return err
 	}
 	err = purge.Walk(ctx, p.Store, store.Query{PK: keys.UpdateRows(id)}, func(row store.Item) ([]store.Change, error) {
+		// Its lease first, so that nothing is written beside what is being removed.
+		lease := store.Query{PK: keys.UpdateItems(id, row.SK), Prefix: keys.Lease(id, row.SK).SK}
+		if err := purge.Walk(ctx, p.Store, lease, func(store.Item) ([]store.Change, error) { return nil, nil }); err != nil {
+			return nil, err
+		}
 		return nil, purge.Partition(ctx, p.Store, keys.UpdateItems(id, row.SK))
 	})
 	if err != nil {
 		return err
 	}
-	for _, pk := range []string{keys.History(id), keys.Previews(id), keys.Checkpoints(id)} {
+	for _, pk := range []string{keys.History(id), keys.Previews(id), keys.Checkpoints(id), keys.Adoptions(id)} {
 		if err := purge.Partition(ctx, p.Store, pk); err != nil {
 			return err
 		}
@@ -92,7 +97,7 @@ func Purge(ctx context.Context, p ports.Ports, id string) error {
 
 func purgeGrants(ctx context.Context, p ports.Ports, s Stack) error {
 	return purge.Walk(ctx, p.Store, store.Query{PK: keys.StackGrants(s.ID)}, func(g store.Item) ([]store.Change, error) {
-		mirror, err := grantKind.Get(ctx, p.Store, keys.UserGrant(g.SK[len("user/"):], s.Organization, s.ID))
+		mirror, err := grantKind.Get(ctx, p.Store, keys.HolderGrant(s.Organization, keys.HolderOf(g.Key), s.ID))
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, nil
 		}

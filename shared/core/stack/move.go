@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/fault"
@@ -84,29 +85,34 @@ func move(ctx context.Context, p ports.Ports, s *Stack, toOrganization, user, ne
 	return changes, nil
 }
 
-// maxMovedGrants is how many people's grants one transfer rewrites: both sides of each.
+// maxMovedGrants is how many grants one transfer rewrites or ends: both sides of each.
 const maxMovedGrants = 30
 
-// Transfer moves a stack that no update holds to another organization under its own names. The grants of people move with it; when there
-// are more than one write can take, they must be taken back first.
+// Transfer moves a stack that no update holds to another organization under its own names. The grants of people move with it, those of
+// teams end; when there are more than one write can take, they must be taken back first.
 func Transfer(ctx context.Context, p ports.Ports, by permission.Principal, from, to organization.Organization, d store.Doc[Stack]) error {
 	path := d.Value.Path(from.Name)
 	grants, err := grantKind.All(ctx, p.Store, store.Query{PK: keys.StackGrants(d.Value.ID)}, maxMovedGrants)
 	if err != nil {
-		return fault.New(fault.Conflict, "the stack has more than %d collaborators: take their permissions back before the transfer", maxMovedGrants).Because(err)
+		return fault.New(fault.Conflict, "more than %d people and teams hold permissions on the stack: take them back before the transfer", maxMovedGrants).Because(err)
 	}
 	changes, err := move(ctx, p, &d.Value, to.ID, by.ID, d.Value.ProjectName, d.Value.Name)
 	if err != nil {
 		return err
 	}
 	for _, g := range grants {
-		user := g.SK[len("user/"):]
-		mirror, err := grantKind.Get(ctx, p.Store, keys.UserGrant(user, from.ID, d.Value.ID))
+		holder := keys.HolderOf(g.Key)
+		mirror, err := grantKind.Get(ctx, p.Store, keys.HolderGrant(from.ID, holder, d.Value.ID))
 		if err != nil {
 			return err
 		}
+		changes = append(changes, mirror.Delete())
+		if !strings.HasPrefix(holder, "user/") { // a team or a token of the old organization has no place in the new one
+			changes = append(changes, g.Delete())
+			continue
+		}
 		g.Value.Project = d.Value.Project
-		changes = append(changes, grantKind.Replace(g), mirror.Delete(), grantKind.Create(keys.UserGrant(user, to.ID, d.Value.ID), g.Value))
+		changes = append(changes, grantKind.Replace(g), grantKind.Create(keys.HolderGrant(to.ID, holder, d.Value.ID), g.Value))
 	}
 	return p.Store.Write(ctx, append(changes, Replace(d),
 		audit.Record(ctx, p, from.ID, "stack-transferred-to-organization", "transferred stack %s to organization %s", path, to.Name),

@@ -40,28 +40,41 @@ func Encrypt(ctx context.Context, p ports.Ports, s Stack, plaintexts [][]byte) (
 	return out, nil
 }
 
-// Decrypt opens ciphertexts made by Encrypt of the same stack, under whatever name it then had, and leaves an audit entry. The fault of
-// one that does not open has its index as field.
-func Decrypt(ctx context.Context, p ports.Ports, o organization.Organization, s Stack, ciphertexts [][]byte) ([][]byte, error) {
+// Decrypt opens a ciphertext made by Encrypt of the same stack, under whatever name it then had, and leaves an audit entry.
+func Decrypt(ctx context.Context, p ports.Ports, o organization.Organization, s Stack, ciphertext []byte) ([]byte, error) {
+	plain, err := decrypt(ctx, p, s, [][]byte{ciphertext}, func(int) string { return "ciphertext" })
+	if err != nil {
+		return nil, err
+	}
+	return plain[0], p.Store.Write(ctx, audit.Record(ctx, p, o.ID, "secret-decrypted", "decrypted a value of stack %s", s.Path(o.Name)))
+}
+
+// DecryptBatch opens ciphertexts as Decrypt does, in order, and leaves one audit entry for all. The fault of one that does not open has
+// its index in the field.
+func DecryptBatch(ctx context.Context, p ports.Ports, o organization.Organization, s Stack, ciphertexts [][]byte) ([][]byte, error) {
+	plain, err := decrypt(ctx, p, s, ciphertexts, func(i int) string { return fmt.Sprintf("ciphertexts[%d]", i) })
+	if err != nil {
+		return nil, err
+	}
+	entry := audit.Record(ctx, p, o.ID, "secrets-batch-decrypted", "decrypted %d values of stack %s", len(ciphertexts), s.Path(o.Name))
+	return plain, p.Store.Write(ctx, entry)
+}
+
+func decrypt(ctx context.Context, p ports.Ports, s Stack, ciphertexts [][]byte, field func(int) string) ([][]byte, error) {
 	key, err := DataKey(ctx, p, s)
 	if err != nil {
 		return nil, err
 	}
 	out := make([][]byte, len(ciphertexts))
 	for i, c := range ciphertexts {
-		if out[i], err = key.Open(c, secretPurpose); errors.Is(err, keyring.ErrWrongKey) {
-			return nil, fault.Wrong(fmt.Sprintf("ciphertexts[%d]", i), "this ciphertext was not made by stack %s/%s, or was changed since", s.ProjectName, s.Name)
+		if out[i], err = Open(key, c); errors.Is(err, keyring.ErrWrongKey) {
+			return nil, fault.Wrong(field(i), "%s was not made by stack %s/%s, or was changed since", field(i), s.ProjectName, s.Name)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	slug := "secret-decrypted"
-	if len(ciphertexts) > 1 {
-		slug = "secrets-batch-decrypted"
-	}
-	entry := audit.Record(ctx, p, o.ID, slug, "decrypted %d values of stack %s", len(ciphertexts), s.Path(o.Name))
-	return out, p.Store.Write(ctx, entry)
+	return out, nil
 }
 
 // LogDecryption leaves an audit entry for secrets that a client decrypted by itself: one secret by name, or all that a command needed.

@@ -135,15 +135,18 @@ func Replace(d store.Doc[Stack]) store.Change { return kind.Replace(d) }
 // Alive is the change that states, in a write below the stack, that the stack still exists under its name.
 func Alive(ctx context.Context, p ports.Ports, s Stack) (store.Change, error) {
 	n, err := nameKind.Get(ctx, p.Store, keys.StackName(s.Organization, s.ProjectName, s.Name))
-	if err != nil {
-		return store.Change{}, err
+	if errors.Is(err, store.ErrNotFound) || err == nil && n.Value.ID != s.ID {
+		return store.Change{}, missing(s.ProjectName, s.Name)
 	}
-	return n.Check(), nil
+	return n.Check(), err
 }
 
 // Row returns the change that brings the stack's list row up to date with its head.
 func Row(ctx context.Context, p ports.Ports, s Stack) (store.Change, error) {
 	d, err := rowKind.Get(ctx, p.Store, keys.StackRow(s.Organization, s.Project, s.ID))
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Change{}, missing(s.ProjectName, s.Name) // deleted or moved since it was read
+	}
 	if err != nil {
 		return store.Change{}, err
 	}

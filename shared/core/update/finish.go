@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/polyplane/polyplane/shared/core/audit"
-	"github.com/polyplane/polyplane/shared/core/checkpoint"
 	"github.com/polyplane/polyplane/shared/core/event"
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/organization"
@@ -27,7 +26,12 @@ func Complete(ctx context.Context, p ports.Ports, l store.Doc[Lease], outcome St
 	if outcome != Succeeded && outcome != Failed {
 		return fault.Wrong("status", "status must be %q or %q", Succeeded, Failed)
 	}
-	l, err := end(ctx, p, l, Closing, outcome, "")
+	l, err := end(ctx, p, l, Closing, outcome, "", func(l Lease) error {
+		if !l.Holds(p.Now()) {
+			return lost(expired)
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -49,6 +53,9 @@ func Complete(ctx context.Context, p ports.Ports, l store.Doc[Lease], outcome St
 
 // Cancel ends a running update at once: its token is void from now on, and what it had acknowledged is kept. by is who asks.
 func Cancel(ctx context.Context, p ports.Ports, s stack.Stack, id, by string) error {
+	if validID(id) {
+		store.Prefetch(ctx, p.Store, keys.UpdateHead(s.ID, id), keys.Lease(s.ID, id))
+	}
 	u, err := Of(ctx, p, s.ID, id)
 	if err != nil {
 		return err
@@ -64,7 +71,7 @@ func Cancel(ctx context.Context, p ports.Ports, s stack.Stack, id, by string) er
 	if err != nil {
 		return err
 	}
-	l, err = end(ctx, p, l, Revoked, Cancelled, "it was cancelled by "+by)
+	l, err = end(ctx, p, l, Revoked, Cancelled, "it was cancelled by "+by, func(Lease) error { return nil })
 	if err != nil {
 		return err
 	}
@@ -75,14 +82,15 @@ func Cancel(ctx context.Context, p ports.Ports, s stack.Stack, id, by string) er
 }
 
 // end closes or revokes a live lease, so that nothing is acknowledged from then on, and remembers what it ends as. A lease that
-// somebody else ended before is returned as it is. A closed lease is due again soon, so that a finish that dies is taken up.
-func end(ctx context.Context, p ports.Ports, l store.Doc[Lease], state State, outcome Status, note string) (store.Doc[Lease], error) {
+// somebody else ended before is returned as it is. may is asked about the lease as it is just before it ends: its holder may have renewed
+// it meanwhile. A closed lease is due again soon, so that a finish that dies is taken up.
+func end(ctx context.Context, p ports.Ports, l store.Doc[Lease], state State, outcome Status, note string, may func(Lease) error) (store.Doc[Lease], error) {
 	for {
 		if l.Value.State != Live {
 			return l, nil
 		}
-		if state == Closing && !l.Value.Holds(p.Now()) {
-			return l, lost(expired)
+		if err := may(l.Value); err != nil {
+			return l, err
 		}
 		next := l
 		next.Value.State, next.Value.Outcome, next.Value.Note = state, outcome, note
@@ -95,16 +103,26 @@ func end(ctx context.Context, p ports.Ports, l store.Doc[Lease], state State, ou
 			return l, err
 		}
 		var err error
-		if l, err = leaseKind.Get(ctx, p.Store, l.Key); err != nil {
+		if l, err = afresh(ctx, p, l); err != nil {
 			return l, err
 		}
 	}
 }
 
-// settle ends a lease that ran out, or takes up a finish that was begun.
-func settle(ctx context.Context, p ports.Ports, l store.Doc[Lease], note string) error {
-	l, err := end(ctx, p, l, Revoked, Failed, note)
-	if err != nil {
+var errRenewed = errors.New("the lease was renewed meanwhile")
+
+// settle ends a lease that ran out, or takes up a finish that was begun. One that is renewed at the last moment stays.
+func settle(ctx context.Context, p ports.Ports, l store.Doc[Lease]) error {
+	l, err := end(ctx, p, l, Revoked, Failed, expired, func(l Lease) error {
+		if l.Holds(p.Now()) {
+			return errRenewed
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errRenewed):
+		return nil
+	case err != nil:
 		return err
 	}
 	_, err = finish(ctx, p, l)
@@ -124,24 +142,43 @@ func finish(ctx context.Context, p ports.Ports, l store.Doc[Lease]) (store.Doc[L
 		if done, err = finishOnce(ctx, p, l); err == nil {
 			return done, nil
 		}
-		if store.AsConflict(err) == nil {
+		if store.AsConflict(err) == nil && !errors.Is(err, errNotHeld) {
 			return l, fmt.Errorf("finishing update %s: %w", l.Value.Update, err)
 		}
-		if l, err = leaseKind.Get(ctx, p.Store, l.Key); err != nil {
-			return l, err
+		again, readErr := afresh(ctx, p, l)
+		if readErr != nil {
+			return l, readErr
 		}
+		l = again
 	}
 	return l, err
 }
 
+// errNotHeld says that the stack is not the update's any more: another one finished it since its lease was read.
+var errNotHeld = errors.New("the stack is not held by this update")
+
 func finishOnce(ctx context.Context, p ports.Ports, l store.Doc[Lease]) (store.Doc[Lease], error) {
+	if !l.Value.DryRun {
+		store.Prefetch(ctx, p.Store,
+			keys.UpdateHead(l.Value.Stack, l.Value.Update), keys.StackHead(l.Value.Stack), keys.OrganizationHead(l.Value.Organization),
+			keys.Fold(l.Value.Stack, l.Value.Update), keys.Saved(l.Value.Stack, l.Value.Update), keys.Checkpoint(l.Value.Stack, l.Value.Base))
+	}
 	u, err := headKind.Get(ctx, p.Store, keys.UpdateHead(l.Value.Stack, l.Value.Update))
 	if err != nil {
 		return l, err
 	}
+	counted, err := summaryKind.Get(ctx, p.Store, keys.Summary(l.Value.Stack, l.Value.Update))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return l, err
+	}
 	now := p.Now()
+	u.Value.Changes = counted.Value
 	var changes []store.Change
-	if !l.Value.DryRun {
+	if l.Value.DryRun {
+		if changes, err = previewed(ctx, p, l.Value, u.Value); err != nil {
+			return l, err
+		}
+	} else {
 		left, err := leave(ctx, p, &l.Value, u.Value.Version)
 		if err != nil {
 			return l, err
@@ -152,16 +189,15 @@ func finishOnce(ctx context.Context, p ports.Ports, l store.Doc[Lease]) (store.D
 		}
 		changes = more
 	}
-	counted, err := summaryKind.Get(ctx, p.Store, keys.Summary(l.Value.Stack, l.Value.Update))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return l, err
-	}
-	u.Value.Status, u.Value.Ended, u.Value.Note, u.Value.Changes = l.Value.Outcome, now, l.Value.Note, counted.Value
+	u.Value.Status, u.Value.Ended, u.Value.Note = l.Value.Outcome, now, l.Value.Note
 	if l.Value.State == Closing {
 		l.Value.State = Done
 	}
 	l.Value.Settled = true
-	l.Due, l.Expires = time.Time{}, maxTime(l.Value.Expires.Add(Grace), now).Add(keepClosed)
+	l.Due = time.Time{}
+	if !l.Value.Unreplayed {
+		l.Expires = maxTime(l.Value.Expires.Add(Grace), now).Add(keepClosed)
+	}
 	changes = append(changes, headKind.Replace(u), leaseKind.Replace(l))
 	if err := p.Store.Write(ctx, changes...); err != nil {
 		return l, err
@@ -177,18 +213,6 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-// Finished is the data of the event update.finished.
-type Finished struct {
-	Stack        string `json:"stack"`        // id
-	Organization string `json:"organization"` // id
-	Update       string `json:"update"`       // id
-	Kind         Kind   `json:"kind"`
-	Version      int64  `json:"version"`
-	Outcome      Status `json:"outcome"`
-	Resources    int    `json:"resources"`
-	By           string `json:"by"` // login
-}
-
 // free gives the stack back with the checkpoint that the update left; a nil one leaves the stack's as it was.
 func free(ctx context.Context, p ports.Ports, l Lease, u *Head, left *stack.Manifest, now time.Time) ([]store.Change, error) {
 	s, err := stack.Of(ctx, p, l.Stack)
@@ -196,7 +220,7 @@ func free(ctx context.Context, p ports.Ports, l Lease, u *Head, left *stack.Mani
 		return nil, err
 	}
 	if s.Value.Lock == nil || s.Value.Lock.Update != l.Update {
-		return nil, fmt.Errorf("stack %s is not held by update %s", l.Stack, l.Update)
+		return nil, fmt.Errorf("stack %s, update %s: %w", l.Stack, l.Update, errNotHeld)
 	}
 	s.Value.Lock, s.Value.UpdatedAt = nil, now
 	var changes []store.Change
@@ -224,14 +248,6 @@ func free(ctx context.Context, p ports.Ports, l Lease, u *Head, left *stack.Mani
 		event.New(p, l.Organization, "update.finished", finished(o, s.Value, *u, l.Outcome))), nil
 }
 
-// finished is what an event tells of an update that ended.
-func finished(o organization.Organization, s stack.Stack, u Head, outcome Status) Finished {
-	return Finished{
-		Stack: s.ID, Organization: o.ID, Update: u.ID, Kind: u.Kind, Version: u.Version,
-		Outcome: outcome, Resources: u.Resources, By: u.By.Login,
-	}
-}
-
 // leave makes the checkpoint of what an update saved, or nil when it saved nothing. A journal that cannot be replayed to its end turns
 // the outcome into failed and says why in the lease's note; what comes before is kept.
 func leave(ctx context.Context, p ports.Ports, l *Lease, version int64) (*stack.Manifest, error) {
@@ -249,15 +265,12 @@ func leave(ctx context.Context, p ports.Ports, l *Lease, version int64) (*stack.
 	if err != nil {
 		return nil, err
 	}
-	state, refused, err := replay(ctx, p, *l, key)
+	state, err := replay(ctx, p, *l, key)
 	if err != nil {
 		return nil, err
 	}
-	if gap := gapOf(state, refused); gap != "" {
-		l.Note = strings.TrimPrefix(l.Note+"; "+gap, "; ")
-		if l.Outcome == Succeeded {
-			l.Outcome = Failed
-		}
+	if gap := gapOf(state); gap != "" {
+		l.spoil(gap)
 	}
 	if state.Next() == 1 && state.Pending() == 0 {
 		return nil, nil // nothing was journaled: the stack's checkpoint stands
@@ -266,8 +279,8 @@ func leave(ctx context.Context, p ports.Ports, l *Lease, version int64) (*stack.
 	snapshot, err := state.Materialize(p.Now(), l.Client)
 	if fault.Is(err, fault.Conflict) {
 		// No client that checks its own program sends this. The journal stays, so that nothing acknowledged is lost.
-		l.Outcome, l.Unreplayed = Failed, true
-		l.Note = strings.TrimPrefix(l.Note+"; its journal makes no checkpoint: "+fault.As(err).Message, "; ")
+		l.Unreplayed = true
+		l.spoil("its journal makes no checkpoint: " + fault.As(err).Message)
 		return nil, nil
 	}
 	if err != nil {
@@ -280,17 +293,40 @@ func leave(ctx context.Context, p ports.Ports, l *Lease, version int64) (*stack.
 	return &stack.Manifest{Manifest: m, Update: l.Update, Resources: snapshot.Resources, Saved: p.Now()}, nil
 }
 
+// spoil makes an update that would have succeeded a failed one, and says why.
+func (l *Lease) spoil(why string) {
+	l.Note = strings.TrimPrefix(l.Note+"; "+why, "; ")
+	if l.Outcome == Succeeded {
+		l.Outcome = Failed
+	}
+}
+
 // gapOf says for people what of a journal cannot be replayed, or "".
-func gapOf(state *checkpoint.State, refused error) string {
-	missing := state.Missing()
+func gapOf(state replayed) string {
+	missing := state.missing()
 	if len(missing) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("journal entries %v never arrived, and what came after them is kept as pending operations only", missing)
-	if f := fault.As(refused); f != nil {
-		text += ": " + f.Message
+	numbers := make([]string, len(missing))
+	for i, m := range missing {
+		numbers[i] = m.String()
 	}
-	return text
+	what := "never arrived"
+	if f := fault.As(state.refused); f != nil {
+		what = "did not arrive or cannot be applied (" + f.Message + ")"
+	}
+	return fmt.Sprintf("journal entries %s %s; what came after them is kept as pending operations only", strings.Join(numbers, ", "), what)
+}
+
+// postpone makes a lease that cannot be settled now due again later, behind those that wait. Whoever changed it meanwhile has done so.
+func postpone(ctx context.Context, p ports.Ports, l store.Doc[Lease]) {
+	if !l.Exists() {
+		return
+	}
+	l.Due = p.Now().Add(settleAfter)
+	if err := p.Store.Write(ctx, leaseKind.Replace(l)); err != nil && store.AsConflict(err) == nil {
+		p.Log.Warn("lease not postponed", "lease", l.Key.String(), "error", err)
+	}
 }
 
 // Sweep finishes updates whose lease ran out or whose finish was begun and not ended, up to limit, and returns how many. One that
@@ -310,10 +346,11 @@ func Sweep(ctx context.Context, p ports.Ports, limit int) (int, error) {
 			continue
 		}
 		if err == nil {
-			err = settle(ctx, p, l, expired)
+			err = settle(ctx, p, l)
 		}
 		if err != nil {
 			p.Log.Error("lease not settled", "lease", k.String(), "error", err)
+			postpone(ctx, p, l)
 			continue
 		}
 		done++

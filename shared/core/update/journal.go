@@ -59,7 +59,7 @@ func Journal(ctx context.Context, p ports.Ports, l store.Doc[Lease], entries []c
 	if err != nil {
 		return err
 	}
-	if last-l.Value.FoldedThrough >= foldEvery+l.Value.FoldedThrough/8 {
+	if last-l.Value.FoldedAt >= foldEvery+l.Value.FoldedAt/8 {
 		// The batch is safe whether or not this works; the next one tries again.
 		if err := fold(ctx, p, l, key); err != nil {
 			p.Log.Warn("journal not folded", "update", l.Value.Update, "error", err)
@@ -82,34 +82,49 @@ func digest(content []byte) string {
 	return hex.EncodeToString(h[:4])
 }
 
-// replay returns the journal's state as far as it was kept: the last fold, or the base, and every entry behind it. refused is the
-// first entry that made no sense where it stood; it and what follows it are held back by the state.
-func replay(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey) (state *checkpoint.State, refused, err error) {
-	state, err = foldedState(ctx, p, l, key)
-	if err != nil {
-		return nil, nil, err
+// replayed is a journal's state as far as it was kept.
+type replayed struct {
+	*checkpoint.State
+	last    int64 // highest sequence number that was kept
+	refused error // the first entry that made no sense where it stood; it and what follows it did not take effect
+}
+
+// missing are the sequence numbers that are needed before everything that was kept can take effect.
+func (r replayed) missing() []checkpoint.Range {
+	ranges := r.Missing()
+	if len(ranges) == 0 && r.last >= r.Next() {
+		ranges = []checkpoint.Range{{From: r.Next(), To: r.last}} // refused, with nothing behind it
 	}
-	// A batch that was split differently when it was sent again can begin before the fold and end behind it.
-	from := max(state.Next()-MaxEntries, 0)
-	q := store.Query{PK: keys.UpdateItems(l.Stack, l.Update), Prefix: keys.JournalPrefix, From: keys.JournalFrom(from)}
+	return ranges
+}
+
+// replay starts from the last fold, or the base, and applies every entry behind it.
+func replay(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey) (replayed, error) {
+	state, err := foldedState(ctx, p, l, key)
+	if err != nil {
+		return replayed{}, err
+	}
+	r := replayed{State: state}
+	q := store.Query{PK: keys.UpdateItems(l.Stack, l.Update), Prefix: keys.JournalPrefix, From: keys.JournalFrom(state.Next())}
 	for {
 		docs, page, err := journalKind.Page(ctx, p.Store, q)
 		if err != nil {
-			return nil, nil, err
+			return replayed{}, err
 		}
 		for _, d := range docs {
 			entries, err := openBatch(key, d)
 			if err != nil {
-				return nil, nil, err
+				return replayed{}, err
 			}
 			for _, e := range entries {
-				if err := state.Apply(e); err != nil && refused == nil {
-					refused = err
+				r.last = max(r.last, e.Sequence)
+				if err := state.Apply(e); err != nil && r.refused == nil {
+					r.refused = err
 				}
 			}
 		}
 		if !page.More {
-			return state, refused, nil
+			return r, nil
 		}
 		q.After = page.Next
 	}
@@ -150,31 +165,32 @@ func foldedState(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataK
 	return checkpoint.New(base.Deployment)
 }
 
-// fold replays what was kept and keeps the state, so that the next reader starts from there.
+// fold replays what was kept and keeps the state, so that the next reader starts from there. A journal that waits for an entry is folded
+// up to it, and looked at again when it has grown by as much as a whole one.
 func fold(ctx context.Context, p ports.Ports, l store.Doc[Lease], key *keyring.DataKey) error {
-	state, _, err := replay(ctx, p, l.Value, key)
+	state, err := replay(ctx, p, l.Value, key)
 	if err != nil {
 		return err
 	}
-	through := state.Next() - 1
-	if through <= l.Value.FoldedThrough {
-		return nil
-	}
-	m, err := blob.Write(ctx, p.Blobs, l.Value.scope(), key, p.Now(), state.Encode())
-	if err != nil {
-		return err
-	}
+	l.Value.FoldedAt = state.last
+	changes := []store.Change{leaseKind.Replace(l)}
 	k := keys.Fold(l.Value.Stack, l.Value.Update)
 	f, err := foldKind.Get(ctx, p.Store, k)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	next := folded{Manifest: m, Through: through}
-	change := foldKind.Create(k, next)
-	if f.Exists() {
-		f.Value = next
-		change = foldKind.Replace(f)
+	if through := state.Next() - 1; through > f.Value.Through {
+		m, err := blob.Write(ctx, p.Blobs, l.Value.scope(), key, p.Now(), state.Encode())
+		if err != nil {
+			return err
+		}
+		next := folded{Manifest: m, Through: through}
+		change := foldKind.Create(k, next)
+		if f.Exists() {
+			f.Value = next
+			change = foldKind.Replace(f)
+		}
+		changes = append(changes, change)
 	}
-	l.Value.FoldedThrough = through
-	return p.Store.Write(ctx, leaseKind.Replace(l), change)
+	return p.Store.Write(ctx, changes...)
 }

@@ -66,7 +66,7 @@ type Lease struct {
 
 	Unreplayed bool `json:"unreplayed,omitempty"` // the journal made no checkpoint and is kept
 
-	FoldedThrough int64 `json:"foldedThrough,omitempty"` // last journal entry in the fold
+	FoldedAt int64 `json:"foldedAt,omitempty"` // highest journal entry when the journal was last folded
 }
 
 // Holds reports whether the holder may still write at a time.
@@ -136,7 +136,7 @@ func Renew(ctx context.Context, p ports.Ports, l store.Doc[Lease], duration time
 			return time.Time{}, err
 		}
 		var err error
-		if l, err = leaseKind.Get(ctx, p.Store, l.Key); err != nil {
+		if l, err = afresh(ctx, p, l); err != nil {
 			return time.Time{}, err
 		}
 	}
@@ -154,10 +154,19 @@ func whileHeld(ctx context.Context, p ports.Ports, l store.Doc[Lease], over func
 		if conflict == nil || !conflict.On(l.Key) {
 			return l, err
 		}
-		if l, err = leaseKind.Get(ctx, p.Store, l.Key); err != nil {
+		if l, err = afresh(ctx, p, l); err != nil {
 			return l, err
 		}
 	}
+}
+
+// afresh reads a lease again as it is now; one that went with its stack is lost.
+func afresh(ctx context.Context, p ports.Ports, l store.Doc[Lease]) (store.Doc[Lease], error) {
+	d, err := leaseKind.Get(store.Remember(ctx), p.Store, l.Key)
+	if errors.Is(err, store.ErrNotFound) {
+		err = lost("the stack was deleted")
+	}
+	return d, err
 }
 
 // writable says why a lease does not allow saving state, or nil.

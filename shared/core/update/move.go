@@ -12,6 +12,7 @@ import (
 	"github.com/polyplane/polyplane/shared/core/project"
 	"github.com/polyplane/polyplane/shared/core/stack"
 	"github.com/polyplane/polyplane/shared/store"
+	"github.com/polyplane/polyplane/shared/store/keys"
 )
 
 // RenameStack gives a stack another name or project, an empty one meaning "as it is", and returns the id of the update that records it.
@@ -48,7 +49,10 @@ func rename(ctx context.Context, p ports.Ports, o organization.Organization, s s
 			return stack.Rename(ctx, p, v, by.User, newProject, newName)
 		},
 	}
-	if s.Value.Checkpoint != nil {
+	if c := s.Value.Checkpoint; c != nil {
+		store.Prefetch(ctx, p.Store,
+			keys.Checkpoint(s.Value.ID, c.Version), keys.ProjectName(s.Value.Organization, newProject),
+			keys.StackName(s.Value.Organization, newProject, newName), keys.StackRow(s.Value.Organization, s.Value.Project, s.Value.ID))
 		key, err := stack.DataKey(ctx, p, s.Value)
 		if err != nil {
 			return "", err

@@ -66,11 +66,22 @@ func current(ctx context.Context, p ports.Ports, s stack.Stack) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	if s.Lock != nil {
+	for range attempts {
+		if s.Lock == nil {
+			break
+		}
 		text, err := inProgress(ctx, p, s, key)
-		if text != nil || err != nil {
+		if text != nil || err != nil && !errors.Is(err, errEnded) {
 			return text, err
 		}
+		if err == nil {
+			break
+		}
+		now, err := reread(ctx, p, s)
+		if err != nil {
+			return nil, err
+		}
+		s = now.Value
 	}
 	if s.Checkpoint != nil {
 		text, ok, err := stack.CheckpointText(ctx, p, s.ID, s.Checkpoint.Version, key)
@@ -81,8 +92,20 @@ func current(ctx context.Context, p ports.Ports, s stack.Stack) ([]byte, error) 
 	return stack.EmptyText(), nil
 }
 
-// inProgress is what the update that holds the stack has saved so far, or nil when it saved nothing yet.
+var errEnded = errors.New("the update ended meanwhile")
+
+// inProgress is what the update that holds the stack has saved so far, or nil when it saved nothing yet. It is errEnded when the update
+// was finished meanwhile: its journal may have been removed while it was read.
 func inProgress(ctx context.Context, p ports.Ports, s stack.Stack, key *keyring.DataKey) ([]byte, error) {
+	text, err := savedSoFar(ctx, p, s, key)
+	l, again := leaseKind.Get(store.Remember(ctx), p.Store, keys.Lease(s.ID, s.Lock.Update))
+	if errors.Is(again, store.ErrNotFound) || again == nil && l.Value.Settled {
+		return nil, errEnded
+	}
+	return text, errors.Join(err, again)
+}
+
+func savedSoFar(ctx context.Context, p ports.Ports, s stack.Stack, key *keyring.DataKey) ([]byte, error) {
 	l, err := leaseKind.Get(ctx, p.Store, keys.Lease(s.ID, s.Lock.Update))
 	if err != nil {
 		return nil, err
@@ -97,7 +120,7 @@ func inProgress(ctx context.Context, p ports.Ports, s stack.Stack, key *keyring.
 		}
 		return blob.Read(ctx, p.Blobs, l.Value.scope(), key, d.Value.Manifest)
 	}
-	state, _, err := replay(ctx, p, l.Value, key)
+	state, err := replay(ctx, p, l.Value, key)
 	if err != nil || state.Next() == 1 {
 		return nil, err
 	}

@@ -52,6 +52,17 @@ func save(ctx context.Context, p ports.Ports, l store.Doc[Lease], deployment []b
 	if l.Value.Journal {
 		return fault.New(fault.Conflict, "this update saves by journal, not by checkpoint")
 	}
+	var err error
+	for range attempts {
+		// A save that is repeated while its first attempt is under way meets it here.
+		if err = saveOnce(ctx, p, l, deployment, next, make); store.AsConflict(err) == nil {
+			return err
+		}
+	}
+	return err
+}
+
+func saveOnce(ctx context.Context, p ports.Ports, l store.Doc[Lease], deployment []byte, next saved, make func(*keyring.DataKey, store.Doc[saved]) ([]byte, error)) error {
 	over := writable(p.Now())
 	if err := over(l.Value); err != nil {
 		return err

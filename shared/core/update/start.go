@@ -34,6 +34,11 @@ func Create(ctx context.Context, p ports.Ports, s stack.Stack, by By, kind Kind,
 	if errors.As(err, &limit) {
 		return Head{}, fault.New(fault.TooLarge, "the update's configuration and environment are larger than %d KB", store.MaxItemBytes>>10)
 	}
+	if store.AsConflict(err) != nil {
+		if _, gone := stack.Alive(ctx, p, s); gone != nil {
+			err = gone
+		}
+	}
 	return h, err
 }
 
@@ -76,6 +81,9 @@ func Start(ctx context.Context, p ports.Ports, o organization.Organization, s st
 }
 
 func start(ctx context.Context, p ports.Ports, o organization.Organization, s store.Doc[stack.Stack], id string, opts StartOptions) (Started, error) {
+	if validID(id) {
+		store.Prefetch(ctx, p.Store, keys.UpdateHead(s.Value.ID, id), keys.StackRow(s.Value.Organization, s.Value.Project, s.Value.ID))
+	}
 	u, err := Of(ctx, p, s.Value.ID, id)
 	if err != nil {
 		return Started{}, err
@@ -100,7 +108,11 @@ func start(ctx context.Context, p ports.Ports, o organization.Organization, s st
 	var changes []store.Change
 	if u.Value.DryRun {
 		u.Value.Version = s.Value.Version
-		changes = append(changes, rowKind.Create(keys.PreviewRow(s.Value.ID, u.Value.Version, id), rowOfUpdate{Update: id, Kind: u.Value.Kind}))
+		alive, err := stack.Alive(ctx, p, s.Value)
+		if err != nil {
+			return Started{}, err
+		}
+		changes = append(changes, alive, rowKind.Create(keys.PreviewRow(s.Value.ID, u.Value.Version, id), rowOfUpdate{Update: id, Kind: u.Value.Kind}))
 	} else {
 		s.Value.Version++
 		s.Value.LastUpdate, s.Value.UpdatedAt = id, now
@@ -133,31 +145,35 @@ func start(ctx context.Context, p ports.Ports, o organization.Organization, s st
 
 // reread reads a stack again after a lost race; one that was deleted meanwhile is fault.NotFound.
 func reread(ctx context.Context, p ports.Ports, s stack.Stack) (store.Doc[stack.Stack], error) {
-	return stack.Find(ctx, p, s.Organization, s.ProjectName, s.Name)
+	return stack.Find(store.Remember(ctx), p, s.Organization, s.ProjectName, s.Name)
 }
 
 // Unlocked returns the stack once no update holds it. A holder whose lease ran out, or whose finish was begun, is finished here; one
 // that still holds is fault.Conflict naming it.
 func Unlocked(ctx context.Context, p ports.Ports, o organization.Organization, s store.Doc[stack.Stack]) (store.Doc[stack.Stack], error) {
-	lock := s.Value.Lock
-	if lock == nil {
-		return s, nil
+	for range attempts {
+		lock := s.Value.Lock
+		if lock == nil {
+			return s, nil
+		}
+		l, err := leaseKind.Get(ctx, p.Store, keys.Lease(s.Value.ID, lock.Update))
+		switch {
+		case errors.Is(err, store.ErrNotFound): // it ended since the stack was read, and was purged with the stack
+		case err != nil:
+			return s, err
+		case l.Value.Holds(p.Now()):
+			return s, held(s.Value, *lock, l.Value)
+		default:
+			if err := settle(ctx, p, l); err != nil {
+				return s, err
+			}
+		}
+		ctx = store.Remember(ctx)
+		if s, err = reread(ctx, p, s.Value); err != nil {
+			return s, err
+		}
 	}
-	l, err := leaseKind.Get(ctx, p.Store, keys.Lease(s.Value.ID, lock.Update))
-	if err != nil {
-		return s, fmt.Errorf("lease of the lock of stack %s: %w", s.Value.ID, err)
-	}
-	if l.Value.Holds(p.Now()) {
-		return s, held(s.Value, *lock, l.Value)
-	}
-	if err := settle(ctx, p, l, expired); err != nil {
-		return s, err
-	}
-	s, err = reread(ctx, p, s.Value)
-	if err == nil && s.Value.Lock != nil {
-		err = held(s.Value, *s.Value.Lock, l.Value) // another one was faster
-	}
-	return s, err
+	return s, fmt.Errorf("stack %s is held by update %s, whose lease has ended", s.Value.ID, s.Value.Lock.Update)
 }
 
 func held(s stack.Stack, lock stack.Lock, l Lease) error {

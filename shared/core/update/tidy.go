@@ -66,6 +66,13 @@ func Tidy(ctx context.Context, p ports.Ports, stackID, id string) error {
 
 // Collect removes chunks of a stack that no checkpoint, and no running update, has named for blob.Grace.
 func Collect(ctx context.Context, p ports.Ports, stackID string) (blob.Collected, error) {
+	s, err := stack.Of(ctx, p, stackID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && s.Value.Deleted {
+		return blob.Collected{}, nil // the purge removes all of them
+	}
+	if err != nil {
+		return blob.Collected{}, err
+	}
 	return blob.Collect(ctx, p.Blobs, string(keys.Stack(stackID)), func(ctx context.Context) (map[string]bool, error) {
 		named := map[string]bool{}
 		add := func(m blob.Manifest) {
@@ -76,9 +83,8 @@ func Collect(ctx context.Context, p ports.Ports, stackID string) (blob.Collected
 		if err := stack.Manifests(ctx, p, stackID, func(m stack.Manifest) { add(m.Manifest) }); err != nil {
 			return nil, err
 		}
-		s, err := stack.Of(ctx, p, stackID)
-		if err != nil || s.Value.Lock == nil {
-			return named, err
+		if s.Value.Lock == nil {
+			return named, nil
 		}
 		items, err := p.Store.BatchGet(ctx, []store.Key{keys.Fold(stackID, s.Value.Lock.Update), keys.Saved(stackID, s.Value.Lock.Update)})
 		if err != nil {

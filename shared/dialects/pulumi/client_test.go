@@ -19,6 +19,7 @@ type client struct {
 
 func newClient(t testing.TB) *client {
 	p := boottest.New(t)
+	witness.Watch(t, "pulumi", p)
 	return &client{Plane: p, auth: "token " + p.Token}
 }
 
@@ -60,6 +61,15 @@ func (d deployment) urns() []string {
 	out := []string{}
 	for _, r := range d.Resources {
 		out = append(out, r.URN)
+	}
+	return out
+}
+
+// pending are the operations that nobody saw the end of, "creating urn:…".
+func (d deployment) pending() []string {
+	out := []string{}
+	for _, p := range d.Pending {
+		out = append(out, p.Type+" "+p.Resource.URN)
 	}
 	return out
 }
@@ -180,7 +190,7 @@ func (r *running) save(form string, body any) boottest.Answer {
 
 func (r *running) record(events ...any) boottest.Answer {
 	r.T.Helper()
-	return r.lease(http.MethodPost, "/events/batch", map[string]any{"events": events})
+	return r.lease(http.MethodPost, "/events/batch", map[string]any{"events": append([]any{}, events...)})
 }
 
 // status is where an update stands, as `pulumi` polls it.

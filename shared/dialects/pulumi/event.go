@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/polyplane/polyplane/shared/api"
 	"github.com/polyplane/polyplane/shared/core/access"
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/update"
@@ -45,8 +46,11 @@ func (d dialect) recordEvents(ctx context.Context, in *rawUpdateIn) (*struct{}, 
 	var body struct {
 		Events []json.RawMessage `json:"events"`
 	}
-	if err := json.Unmarshal(in.RawBody, &body); err != nil {
-		return nil, fault.Wrong("body.events", "body.events must be a list of engine events").Because(err)
+	if err := api.DecodeJSON(in.RawBody, &body); err != nil {
+		return nil, err
+	}
+	if body.Events == nil {
+		return nil, fault.Wrong("body.events", "body.events: a list of engine events is required")
 	}
 	if len(body.Events) > update.MaxEvents {
 		return nil, fault.New(fault.TooLarge, "a batch has at most %d events", update.MaxEvents)

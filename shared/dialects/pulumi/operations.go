@@ -27,6 +27,10 @@ const (
 const (
 	stackAt  = "/api/stacks/{orgName}/{projectName}/{stackName}"
 	updateAt = stackAt + "/update/{updateID}"
+
+	orgHooksAt  = "/api/orgs/{orgName}/hooks"
+	orgHookAt   = orgHooksAt + "/{hookName}"
+	stackHookAt = stackAt + "/hooks/{hookName}"
 )
 
 // operations is the table: every operation of the dialect, one row each.
@@ -89,6 +93,16 @@ func (d dialect) operations() []api.Operation {
 		api.Op("POST "+stackAt+"/decrypt/log-batch-decryption", "LogOnlyBatchDecryptValue", group.Stacks, onStack(permission.StackDecrypt),
 			audit.Leaves("secrets-batch-decrypted"), d.logDecryption),
 
+		// Audit logs.
+		api.Op("GET /api/orgs/{orgName}/auditlogs", "ListAuditLogEventsHandlerV1", group.Activity, inOrganization(permission.OrganizationAdmin),
+			read, d.listAuditLogsV1),
+		api.Op("GET /api/orgs/{orgName}/auditlogs/v2", "ListAuditLogEventsHandlerV2", group.Activity, inOrganization(permission.OrganizationAdmin),
+			read, d.listAuditLogsV2),
+		api.Op("GET /api/orgs/{orgName}/auditlogs/export", "ExportAuditLogEventsHandlerV1", group.Activity, inOrganization(permission.OrganizationAdmin),
+			audit.Leaves("audit-logs-exported"), d.exportAuditLogsV1),
+		api.Op("GET /api/orgs/{orgName}/auditlogs/v2/export", "ExportAuditLogEventsHandlerV2", group.Activity, inOrganization(permission.OrganizationAdmin),
+			audit.Leaves("audit-logs-exported"), d.exportAuditLogsV2),
+
 		// Updates: made under their kind, then all alike.
 		d.creates("POST "+stackAt+"/update", "CreateUpdateForUpdate", update.Update),
 		d.creates("POST "+stackAt+"/preview", "CreateUpdateForPreview", update.Preview),
@@ -100,6 +114,35 @@ func (d dialect) operations() []api.Operation {
 			audit.Leaves("stack-update-canceled"), d.cancelUpdate),
 		api.Op("GET "+updateAt+"/events", "GetEngineEvents_update", group.Stacks, onStack(permission.StackRead), read, d.getEvents,
 			api.ResponseShape(updateEvents{})),
+
+		// Webhooks of organizations and of stacks.
+		api.Op("GET "+orgHooksAt, "ListOrganizationWebhooks", group.Webhooks, inOrganization(permission.OrganizationAdmin), read, d.listOrganizationWebhooks),
+		api.Op("POST "+orgHooksAt, "CreateOrganizationWebhook", group.Webhooks, inOrganization(permission.OrganizationAdmin),
+			audit.Leaves("webhook-created"), d.createOrganizationWebhook, api.Status(http.StatusCreated)),
+		api.Op("GET "+orgHookAt, "GetOrganizationWebhook", group.Webhooks, inOrganization(permission.OrganizationAdmin), read, d.getOrganizationWebhook),
+		api.Op("PATCH "+orgHookAt, "UpdateOrganizationWebhook", group.Webhooks, inOrganization(permission.OrganizationAdmin),
+			audit.Leaves("webhook-updated"), d.updateOrganizationWebhook),
+		api.Op("DELETE "+orgHookAt, "DeleteOrganizationWebhook", group.Webhooks, inOrganization(permission.OrganizationAdmin),
+			audit.Leaves("webhook-deleted"), d.deleteOrganizationWebhook),
+		api.Op("POST "+orgHookAt+"/ping", "PingOrganizationWebhook", group.Webhooks, inOrganization(permission.OrganizationAdmin),
+			audit.Leaves("webhook-pinged"), d.pingOrganizationWebhook),
+		api.Op("GET "+orgHookAt+"/deliveries", "GetOrganizationWebhookDeliveries", group.Webhooks, inOrganization(permission.OrganizationAdmin), read,
+			d.getOrganizationWebhookDeliveries),
+		api.Op("POST "+orgHookAt+"/deliveries/{event}/redeliver", "RedeliverOrganizationWebhookEvent", group.Webhooks, inOrganization(permission.OrganizationAdmin),
+			audit.Leaves("webhook-redelivered"), d.redeliverOrganizationWebhookEvent),
+		api.Op("GET "+stackAt+"/hooks", "ListStackWebhooks", group.Webhooks, onStack(permission.StackAdmin), read, d.listStackWebhooks),
+		api.Op("POST "+stackAt+"/hooks", "CreateStackWebhook", group.Webhooks, onStack(permission.StackAdmin),
+			audit.Leaves("webhook-created"), d.createStackWebhook, api.Status(http.StatusCreated)),
+		api.Op("GET "+stackHookAt, "GetStackWebhook", group.Webhooks, onStack(permission.StackAdmin), read, d.getStackWebhook),
+		api.Op("PATCH "+stackHookAt, "UpdateStackWebhook", group.Webhooks, onStack(permission.StackAdmin),
+			audit.Leaves("webhook-updated"), d.updateStackWebhook),
+		api.Op("DELETE "+stackHookAt, "DeleteStackWebhook", group.Webhooks, onStack(permission.StackAdmin),
+			audit.Leaves("webhook-deleted"), d.deleteStackWebhook),
+		api.Op("POST "+stackHookAt+"/ping", "PingStackWebhook", group.Webhooks, onStack(permission.StackAdmin),
+			audit.Leaves("webhook-pinged"), d.pingStackWebhook),
+		api.Op("GET "+stackHookAt+"/deliveries", "GetStackWebhookDeliveries", group.Webhooks, onStack(permission.StackAdmin), read, d.getStackWebhookDeliveries),
+		api.Op("POST "+stackHookAt+"/deliveries/{event}/redeliver", "RedeliverStackWebhookEvent", group.Webhooks, onStack(permission.StackAdmin),
+			audit.Leaves("webhook-redelivered"), d.redeliverStackWebhookEvent),
 
 		// What a running update calls with its own token.
 		api.Op("POST "+updateAt+"/renew_lease", "RenewUpdateLease_update", group.Stacks, permission.Lease, inUpdate, d.renewLease, api.Idempotent()),

@@ -51,12 +51,12 @@ type decryptOut struct {
 
 func (d dialect) decryptValue(ctx context.Context, in *decryptIn) (*decryptOut, error) {
 	a := access.Of(ctx)
-	plain, err := stack.Decrypt(ctx, d.Ports, a.Organization, a.Stack.Value, [][]byte{in.Body.Ciphertext})
+	plain, err := stack.Decrypt(ctx, d.Ports, a.Organization, a.Stack.Value, in.Body.Ciphertext)
 	if err != nil {
 		return nil, err
 	}
 	out := &decryptOut{}
-	out.Body.Plaintext = plain[0]
+	out.Body.Plaintext = plain
 	return out, nil
 }
 
@@ -102,7 +102,7 @@ func (d dialect) batchDecrypt(ctx context.Context, in *batchDecryptIn) (*batchDe
 		return nil, err
 	}
 	a := access.Of(ctx)
-	plain, err := stack.Decrypt(ctx, d.Ports, a.Organization, a.Stack.Value, sealed)
+	plain, err := stack.DecryptBatch(ctx, d.Ports, a.Organization, a.Stack.Value, sealed)
 	if err != nil {
 		return nil, err
 	}

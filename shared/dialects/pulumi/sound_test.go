@@ -65,15 +65,33 @@ func (s *scene) items(pk string) []store.Item {
 	}
 }
 
-// audited counts the audit entries with this description; one that ends in a colon stands for any outcome.
-func (s *scene) audited(what string) int {
+// record is what the audit and the outbox say at one time.
+type record struct {
+	entries map[string]int // audit entries by description
+	events  []event.Event  // that no relay took yet
+}
+
+func (s *scene) record() record {
 	s.T.Helper()
-	all, err := audit.OfOrganization(context.Background(), s.Ports, s.organization().ID, s.Clock.Now(), 100_000)
-	require.NoError(s.T, err)
-	n := 0
-	for _, e := range all {
-		if e.Description == what || strings.HasSuffix(what, ":") && strings.HasPrefix(e.Description, what) {
-			n++
+	r := record{entries: map[string]int{}, events: s.outbox()}
+	for n := range keys.AuditShards {
+		for _, i := range s.items(keys.AuditEntries(s.organization().ID, n)) {
+			var e audit.Entry
+			require.NoError(s.T, json.Unmarshal(i.Body, &e))
+			r.entries[e.Description]++
+		}
+	}
+	return r
+}
+
+// audited counts the audit entries with this description; one that ends in a colon stands for any outcome.
+func (r record) audited(what string) int {
+	n := r.entries[what]
+	if strings.HasSuffix(what, ":") {
+		for d, times := range r.entries {
+			if strings.HasPrefix(d, what) {
+				n += times
+			}
 		}
 	}
 	return n
@@ -94,13 +112,11 @@ func (s *scene) outbox() []event.Event {
 func (s *scene) pendingEvents() int { return len(s.outbox()) }
 
 // told counts the events of a name in the outbox whose data has these members.
-func (s *scene) told(name string, members map[string]any) int {
-	s.T.Helper()
+func (r record) told(name string, members map[string]any) int {
 	n := 0
-	for _, e := range s.outbox() {
+	for _, e := range r.events {
 		var data map[string]any
-		require.NoError(s.T, json.Unmarshal(e.Data, &data))
-		same := name == e.Name
+		same := json.Unmarshal(e.Data, &data) == nil && name == e.Name
 		for k, v := range members {
 			same = same && fmt.Sprint(data[k]) == fmt.Sprint(v)
 		}
@@ -114,7 +130,7 @@ func (s *scene) told(name string, members map[string]any) int {
 // sound checks what must hold between any two calls, whatever was killed before. Events are counted exactly only before a relay took any.
 func (s *scene) sound() {
 	s.T.Helper()
-	t, ctx := s.T, context.Background()
+	t, ctx, r := s.T, context.Background(), s.record()
 	id := s.idOf()
 	if s.id == "" {
 		s.id = id
@@ -128,9 +144,9 @@ func (s *scene) sound() {
 	if s.id != "" {
 		created = 1
 	}
-	require.Equal(t, created, s.audited("created stack "+path), "an audit entry tells of the stack and only of it")
+	require.Equal(t, created, r.audited("created stack "+path), "an audit entry tells of the stack and only of it")
 	if !s.relayed {
-		require.Equal(t, created, s.told("stack.created", map[string]any{"name": s.name}), "an event tells of the stack and only of it")
+		require.Equal(t, created, r.told("stack.created", map[string]any{"name": s.name}), "an event tells of the stack and only of it")
 	}
 	if s.id == "" {
 		return
@@ -138,22 +154,22 @@ func (s *scene) sound() {
 	head, err := stack.Of(ctx, s.Ports, s.id)
 	deleted := err != nil || head.Value.Deleted
 	require.Equal(t, readable == http.StatusNotFound, deleted)
-	require.Equal(t, deleted, s.audited("deleted stack "+path) == 1)
+	require.Equal(t, deleted, r.audited("deleted stack "+path) == 1)
 	if deleted {
 		if err == nil {
-			require.Equal(t, 1, s.told("stack.deleted", map[string]any{"stack": s.id}), "a tombstone is never forgotten")
+			require.Equal(t, 1, r.told("stack.deleted", map[string]any{"stack": s.id}), "a tombstone is never forgotten")
 		} else {
 			require.ErrorIs(t, err, store.ErrNotFound)
 		}
 		return
 	}
-	s.soundUpdates(head.Value, path)
+	s.soundUpdates(r, head.Value, path)
 	if len(s.acked) > 0 {
 		require.Subset(t, s.export(s.stack).urns(), s.acked, "what was acknowledged is exported")
 	}
 }
 
-func (s *scene) soundUpdates(head stack.Stack, path string) {
+func (s *scene) soundUpdates(r record, head stack.Stack, path string) {
 	s.T.Helper()
 	t, ctx := s.T, context.Background()
 	history := s.items(keys.History(s.id))
@@ -186,18 +202,18 @@ func (s *scene) soundUpdates(head stack.Stack, path string) {
 		}
 		v := u.Value.Version
 		require.Equal(t, keys.HistoryRow(s.id, v).SK, history[v-1].SK)
-		require.Equal(t, 1, s.audited(fmt.Sprintf("started update %d of stack %s", v, path)), "a start has one audit entry")
-		ends := s.audited(fmt.Sprintf("completed update %d of stack %s:", v, path)) + s.audited(fmt.Sprintf("cancelled update %d of stack %s:", v, path))
+		require.Equal(t, 1, r.audited(fmt.Sprintf("started update %d of stack %s", v, path)), "a start has one audit entry")
+		ends := r.audited(fmt.Sprintf("completed update %d of stack %s:", v, path)) + r.audited(fmt.Sprintf("cancelled update %d of stack %s:", v, path))
 		ended := 0
 		if u.Value.Status.Ended() {
 			ended = 1
 		}
 		require.Equal(t, ended, ends, "an end has one audit entry, and nothing else has")
 		if !s.relayed {
-			require.Equal(t, ended, s.told("update.finished", map[string]any{"stack": s.id, "version": v}), "an end is told once")
+			require.Equal(t, ended, r.told("update.finished", map[string]any{"stack": s.id, "version": v}), "an end is told once")
 		}
 	}
-	require.Zero(t, s.audited(fmt.Sprintf("started update %d of stack %s", head.Version+1, path)))
+	require.Zero(t, r.audited(fmt.Sprintf("started update %d of stack %s", head.Version+1, path)))
 	require.LessOrEqual(t, holding, 1)
 	require.Equal(t, holding == 1, head.Lock != nil, "a lock is held by a running update")
 }

@@ -1,12 +1,6 @@
 package keys
 
-import (
-	"fmt"
-	"hash/fnv"
-	"time"
-
-	"github.com/polyplane/polyplane/shared/store"
-)
+import "github.com/polyplane/polyplane/shared/store"
 
 // Organization is the scope of an organization.
 func Organization(id string) store.Scope { return store.Scope("organization/" + id) }
@@ -21,6 +15,48 @@ func Member(organization, user string) store.Key {
 
 // Members is the partition of an organization's members, in order of user id.
 func Members(organization string) string { return Organization(organization).Partition("members") }
+
+// Role is a custom role of an organization.
+func Role(organization, role string) store.Key { return in(Organization(organization), "roles", role) }
+
+// Roles is the partition of an organization's custom roles, in order of creation.
+func Roles(organization string) string { return Organization(organization).Partition("roles") }
+
+// RoleName marks that a custom role has a name, without regard to case.
+func RoleName(organization, name string) store.Key {
+	return in(Organization(organization), "role-name/"+folded(name), "name")
+}
+
+// RoleHolder marks that a member ("member/<user>"), a team ("team/<id>") or a token ("token/<id>") holds a custom role.
+func RoleHolder(organization, role, holder string) store.Key {
+	return in(Organization(organization), "role/"+role+"/holders", holder)
+}
+
+// RoleHolders is the partition of the holders of a custom role.
+func RoleHolders(organization, role string) string {
+	return Organization(organization).Partition("role/" + role + "/holders")
+}
+
+// OrganizationToken is the list row of a token that an organization owns, or with a team one of its teams.
+func OrganizationToken(organization, team, token string) store.Key {
+	return store.Key{PK: OrganizationTokens(organization, team), SK: token}
+}
+
+// OrganizationTokens is the partition of the tokens of an organization, or with a team of that team, in order of creation.
+func OrganizationTokens(organization, team string) string {
+	if team != "" {
+		return Organization(organization).Partition("team/" + team + "/tokens")
+	}
+	return Organization(organization).Partition("tokens")
+}
+
+// OrganizationTokenName marks that a token of an organization, or with a team of that team, has a name.
+func OrganizationTokenName(organization, team, name string) store.Key {
+	if team != "" {
+		return in(Organization(organization), "team/"+team+"/token-name/"+name, "name")
+	}
+	return in(Organization(organization), "token-name/"+name, "name")
+}
 
 // ProjectName leads from a project's name in an organization to its id.
 func ProjectName(organization, name string) store.Key {
@@ -45,23 +81,6 @@ func StackRow(organization, project, stack string) store.Key {
 
 // StackRows is the partition of an organization's stack rows.
 func StackRows(organization string) string { return Organization(organization).Partition("stacks") }
-
-// AuditShards is over how many partitions an organization's audit is spread, so that no partition takes all of a tenant's
-// audited writes; a reader merges them by time.
-const AuditShards = 4
-
-// AuditEntry is one audit entry; entries of a shard sort by time, then by id.
-func AuditEntry(organization string, at time.Time, id string) store.Key {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(id))
-	return in(Organization(organization), AuditShard(int(h.Sum32()%AuditShards)), AuditTime(at)+"/"+id)
-}
-
-// AuditShard is the collection of one shard.
-func AuditShard(n int) string { return fmt.Sprintf("audit/%d", n) }
-
-// AuditTime is how a time sorts among audit entries (microseconds).
-func AuditTime(t time.Time) string { return fmt.Sprintf("%016d", t.UnixMicro()) }
 
 // Outbox is an event that waits to be handed on.
 func Outbox(organization, id string) store.Key {

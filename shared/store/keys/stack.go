@@ -78,14 +78,15 @@ const (
 	EventPrefix   = "event/"
 )
 
-// JournalBatch holds entries first to last. The digest of the content makes a repeated batch the same item and keeps a different
+// JournalBatch holds entries first to last; batches sort by last, so that what a reader has behind it can be passed over without a
+// look at it. The digest of the content makes a repeated batch the same item and keeps a different
 // one from overwriting what was acknowledged.
 func JournalBatch(stack, id string, first, last int64, digest string) store.Key {
-	return update(stack, id, JournalPrefix+sequence(first)+"-"+sequence(last)+"-"+digest)
+	return update(stack, id, JournalPrefix+sequence(last)+"-"+sequence(first)+"-"+digest)
 }
 
-// JournalFrom is the lower bound of batches whose first entry is at or behind a sequence number.
-func JournalFrom(first int64) string { return JournalPrefix + sequence(first) }
+// JournalFrom is the lower bound of batches that have an entry at or behind a sequence number.
+func JournalFrom(n int64) string { return JournalPrefix + sequence(n) }
 
 // EventBatch holds engine events first to last; see JournalBatch for the digest.
 func EventBatch(stack, id string, first, last int64, digest string) store.Key {

@@ -19,6 +19,9 @@ func Memberships(user string) string { return User(user).Partition("organization
 // UserToken is the list row of one of the user's tokens.
 func UserToken(user, token string) store.Key { return in(User(user), "tokens", token) }
 
+// UserTokens is the partition of a user's tokens, in order of creation.
+func UserTokens(user string) string { return User(user).Partition("tokens") }
+
 // UserGrant is the user's side of a grant on a stack; StackGrant is the stack's.
 func UserGrant(user, organization, stack string) store.Key {
 	return in(User(user), "grants/"+organization, "stack/"+stack)
