@@ -30,6 +30,7 @@ var layers = []layer{
 	{path: "shared/boot", may: []string{"shared/"}},
 	{path: "shared/dialects/", may: []string{"shared/api", "shared/core/", "shared/store"}},
 	{path: "shared/api", may: []string{"shared/api", "shared/core/", "shared/store"}},
+	{path: "shared/migrate/", may: []string{"shared/migrate/", "shared/core/", "shared/store", "shared/blob"}, never: []string{"net/http"}},
 	{path: "shared/core/", may: []string{"shared/core/", "shared/store", "shared/store/keys", "shared/blob", "shared/keyring", "shared/outbound"}, never: wire},
 	{path: "shared/store/", may: []string{"shared/store"}, never: wire},
 	{path: "shared/store", never: wire},
@@ -43,12 +44,13 @@ var layers = []layer{
 
 // homes says below which paths each dependency may be imported.
 var homes = map[string][]string{
-	"github.com/danielgtaylor/huma":         {"shared/api"},
-	"github.com/cockroachdb/pebble":         {"shared/store/local"},
-	"github.com/prometheus/":                {"shared/api/metrics"},
-	"github.com/klauspost/compress/zstd":    {"shared/core/compress", "shared/blob"},
-	"github.com/PlakarKorp/go-cdc-chunkers": {"shared/blob"},
-	"github.com/google/uuid":                {"shared/boot"},
+	"github.com/danielgtaylor/huma":           {"shared/api"},
+	"github.com/cockroachdb/pebble":           {"shared/store/local"},
+	"github.com/prometheus/":                  {"shared/api/metrics"},
+	"github.com/klauspost/compress/zstd":      {"shared/core/compress", "shared/blob"},
+	"github.com/PlakarKorp/go-cdc-chunkers":   {"shared/blob"},
+	"github.com/google/uuid":                  {"shared/boot"},
+	"github.com/aws/aws-sdk-go-v2/service/s3": {"shared/migrate/pulumi/bucket"},
 }
 
 type pkg struct {

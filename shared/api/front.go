@@ -43,6 +43,11 @@ type Config struct {
 	// ClientIP is the caller's address; nil takes it from RemoteAddr. Headers that a client can write are not to be trusted.
 	ClientIP func(*http.Request) string
 
+	// Origin is scheme and host as the client wrote them, and what it wrote before a path of ours, as in "https://example.com" and
+	// "https://example.com/prod"; nil takes them from the connection and the Host header. Headers of a proxy are not to be trusted
+	// unless it is known that one wrote them.
+	Origin func(*http.Request) string
+
 	Health  func(context.Context) error // what /healthz of the gateway asks; nil is always well
 	Metrics http.Handler                // what /metrics of the gateway shows; nil is 404
 }
@@ -97,6 +102,9 @@ func New(cfg Config) *Front {
 	}
 	if cfg.ClientIP == nil {
 		cfg.ClientIP = remoteIP
+	}
+	if cfg.Origin == nil {
+		cfg.Origin = originOf
 	}
 	if cfg.Begin == nil {
 		cfg.Begin = func(string, string) {}

@@ -24,6 +24,7 @@ func (f *Front) Gateway(ds ...Dialect) http.Handler {
 			panic("api: two dialects named " + d.Name)
 		}
 		g.sites[d.Name] = newSite(f, d)
+		g.sites[d.Name].prefix = "/" + d.Name
 	}
 	return g
 }

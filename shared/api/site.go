@@ -22,6 +22,7 @@ import (
 type site struct {
 	front   *Front
 	dialect Dialect
+	prefix  string // in front of every path of the dialect; "" or "/<name>"
 	router  router
 	docPath []string // segments of the OpenAPI document's path; nil when there is none
 	doc     func() ([]byte, error)
@@ -140,14 +141,12 @@ func (c *call) serveRow(values []string) error {
 			return ""
 		})
 	}
-	ctx, err := c.front.cfg.Gate.Enter(context.WithValue(c.ctx, operationKey{}, op.Name), credential, op.Need, target)
+	told := c.told(op)
+	ctx, err := c.front.cfg.Gate.Enter(told, credential, op.Need, target)
 	if err != nil {
 		return err
 	}
-	c.ctx = c.front.cfg.AuditContext(ctx, AuditFacts{
-		Dialect: c.dialect.Name, Operation: op.Name, Slug: op.Trace.Slug, Verb: op.Need.Verb, RequestID: c.id,
-		SourceIP: c.front.cfg.ClientIP(c.r), UserAgent: clip(c.r.UserAgent(), 256),
-	})
+	c.ctx = c.front.cfg.AuditContext(ctx, FactsOf(told))
 	c.answer.stream = op.Streams
 	c.answer.whole = !op.hasBodyFunc()
 	c.body = openBody(c.r, c.route.cap, op.takesJSON())
@@ -157,6 +156,13 @@ func (c *call) serveRow(values []string) error {
 	x := newExchange(c.route, values, r, &c.answer)
 	c.route.bind().handler(x)
 	return x.failed
+}
+
+// told is the request's context with what the front tells everybody behind it.
+func (c *call) told(op *Operation) context.Context {
+	ctx := context.WithValue(c.ctx, operationKey{}, op.Name)
+	ctx = context.WithValue(ctx, factsKey{}, c.facts(op))
+	return context.WithValue(ctx, baseKey{}, c.front.cfg.Origin(c.r)+c.prefix)
 }
 
 // serveDocument answers with the OpenAPI document, which needs no credential.

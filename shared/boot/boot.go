@@ -12,9 +12,12 @@ import (
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/event"
 	"github.com/polyplane/polyplane/shared/core/hook"
+	"github.com/polyplane/polyplane/shared/core/organization"
 	"github.com/polyplane/polyplane/shared/core/permission"
+	"github.com/polyplane/polyplane/shared/core/policy"
 	"github.com/polyplane/polyplane/shared/core/ports"
 	"github.com/polyplane/polyplane/shared/core/stack"
+	"github.com/polyplane/polyplane/shared/core/team"
 	"github.com/polyplane/polyplane/shared/core/update"
 	"github.com/polyplane/polyplane/shared/dialects/pulumi"
 	"github.com/polyplane/polyplane/shared/store"
@@ -32,6 +35,9 @@ type FrontConfig struct {
 	Observe func(api.Observation)
 	Health  func(context.Context) error
 	Metrics http.Handler
+
+	// Later does what belongs outside the request that caused it and may be lost: when a token was last used. Nil does none of it.
+	Later func(func(context.Context))
 }
 
 // hintedAddresses is for how many callers and targets one process remembers which items they read.
@@ -40,7 +46,7 @@ const hintedAddresses = 10_000
 // Front is the HTTP front on the given ports.
 func Front(p ports.Ports, c FrontConfig) *api.Front {
 	return api.New(api.Config{
-		Gate:    gate{&access.Gate{Ports: p, Hints: store.NewHints(hintedAddresses)}},
+		Gate:    gate{&access.Gate{Ports: p, Hints: store.NewHints(hintedAddresses), Later: c.Later}},
 		Now:     p.Now,
 		NewID:   p.NewID,
 		Log:     p.Log,
@@ -65,14 +71,19 @@ func Front(p ports.Ports, c FrontConfig) *api.Front {
 type gate struct{ *access.Gate }
 
 func (g gate) Enter(ctx context.Context, c api.Credential, need permission.Need, target permission.Target) (context.Context, error) {
+	ctx = audit.Begin(ctx, draftOf(api.FactsOf(ctx)))
 	return g.Gate.Enter(ctx, api.OperationOf(ctx), access.Form(c.Form), c.Secret, need, target)
+}
+
+func draftOf(f api.AuditFacts) *audit.Draft {
+	return &audit.Draft{
+		Dialect: f.Dialect, Operation: f.Operation, Slug: f.Slug, Verb: f.Verb, RequestID: f.RequestID, SourceIP: f.SourceIP,
+	}
 }
 
 // auditContext gives the core what the front knows of an entry.
 func auditContext(ctx context.Context, f api.AuditFacts) context.Context {
-	ctx = audit.Begin(ctx, &audit.Draft{
-		Dialect: f.Dialect, Operation: f.Operation, Slug: f.Slug, Verb: f.Verb, RequestID: f.RequestID, SourceIP: f.SourceIP,
-	})
+	ctx = audit.Begin(ctx, draftOf(f))
 	if who, ok := access.Principal(ctx); ok {
 		audit.ActAs(ctx, who)
 	}
@@ -82,9 +93,16 @@ func auditContext(ctx context.Context, f api.AuditFacts) context.Context {
 // Relay hands events to everything that acts on them.
 func Relay(p ports.Ports) *event.Relay {
 	consumers := map[string][]event.Consumer{
-		"stack.deleted":   {stack.PurgeDeleted(p), hook.PurgeStack(p)},
-		"update.finished": {update.TidyFinished(p)},
+		"stack.deleted":   {stack.PurgeDeleted(p), hook.PurgeStack(p), policy.Forget(p)},
+		"update.finished": {update.TidyFinished(p), policy.CollectFinished(p)},
+		"member.removed":  {organization.PurgeRemovedMember(p)},
+		"role.deleted":    {organization.PurgeDeletedRole(p)},
+		"team.deleted":    {team.PurgeDeleted(p)},
 		"hook.deleted":    {hook.PurgeDeleted(p)},
+
+		"stack.transferred":    {policy.Forget(p)},
+		"policy-pack.deleted":  {policy.PurgeRemoved(p)},
+		"policy-group.deleted": {policy.PurgeDissolved(p)},
 	}
 	for _, name := range hook.Events() { // first: a hook of a stack hears of the stack's end before it is purged
 		consumers[name] = append([]event.Consumer{hook.FanOut(p, Wordings())}, consumers[name]...)

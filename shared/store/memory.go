@@ -26,7 +26,7 @@ type memory struct {
 
 // maxRemembered bounds the items of one request's memory; bodies beyond maxRememberedBody are not kept.
 const (
-	maxRemembered     = 64
+	maxRemembered     = 256
 	maxRememberedBody = 64 << 10
 )
 

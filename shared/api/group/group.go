@@ -10,4 +10,5 @@ const (
 	Stacks   Group = "stacks"
 	Webhooks Group = "webhooks"
 	Activity Group = "activity" // the audit
+	Costs    Group = "costs"    // resources under management
 )

@@ -59,6 +59,9 @@ type Plane struct {
 	gateway http.Handler
 	relay   *event.Relay
 	hooks   *hook.Worker
+
+	mu    sync.Mutex
+	later []func(context.Context)
 }
 
 // Clock is a clock that moves only when told to.
@@ -119,11 +122,27 @@ func New(t testing.TB) *Plane {
 
 // Restart makes new handlers on the same data, as another process would: nothing that was held in memory is known any more.
 func (p *Plane) Restart() {
-	p.front = boot.Front(p.Ports, boot.FrontConfig{})
+	p.front = boot.Front(p.Ports, boot.FrontConfig{Later: func(f func(context.Context)) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.later = append(p.later, f)
+	}})
 	ds := boot.Dialects(p.Ports)
 	p.gateway = p.front.Gateway(ds...)
 	p.relay = boot.Relay(p.Ports)
 	p.hooks = boot.HookWorker(p.Ports)
+}
+
+// Settle does what requests left to be done later, and returns how many things that were.
+func (p *Plane) Settle() int {
+	p.mu.Lock()
+	todo := p.later
+	p.later = nil
+	p.mu.Unlock()
+	for _, f := range todo {
+		f(context.Background())
+	}
+	return len(todo)
 }
 
 // Handler serves every dialect below its prefix.

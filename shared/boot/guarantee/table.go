@@ -31,6 +31,7 @@ type Table struct {
 	Problem func(t testing.TB, a boottest.Answer)      // fails unless the body is the vendor's error for the answer's status
 	Within  func(r boottest.Request) []string          // optional: names, besides path parameters, that lead to what the row acts on
 	Warm    func(r boottest.Request) *boottest.Request // optional: a call after which the process knows the target of r
+	Own     map[string]bool                            // optional: rows open to everybody whose target is the caller's own; to others it is not there
 }
 
 // Sample makes what its row acts on, as the plane's administrator, and returns a call that succeeds. Every use makes a target of its

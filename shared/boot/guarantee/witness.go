@@ -206,9 +206,12 @@ func (w *Witness) report(allowed map[string]string) report {
 	return r
 }
 
-// allows is the entry that allows a property to be empty, or "". An entry holds for what lies below its property too, and "*" stands for every
-// operation.
+// allows is the entry that allows a property to be empty, or "". An entry holds for what lies below its property too, "*" stands for every
+// operation, and "* .name" for every property of a name.
 func allows(allowed map[string]string, operation, path string) string {
+	if key := "* ." + path[strings.LastIndexByte(path, '.')+1:]; allowed[key] != "" {
+		return key
+	}
 	for at := path; at != ""; {
 		for _, who := range []string{operation, "*"} {
 			if key := who + " " + at; allowed[key] != "" {

@@ -20,6 +20,8 @@ const usage = `polyplane: one control plane that speaks five APIs
   polyplane token NAME          make one more token for the administrator
   polyplane backup DIRECTORY    copy everything into a new directory, while it runs or not
   polyplane restore DIRECTORY   make a data directory from a backup
+  polyplane audit verify        tell whether the audit is still what it was sealed as
+  polyplane import pulumi SRC   bring the stacks of a Pulumi backend, while it runs or not
 
 Each takes -h.
 `
@@ -54,6 +56,12 @@ func run(args []string, h Hooks, out, errs io.Writer, env func(string) string) e
 		return err
 	case len(args) > 0 && !strings.HasPrefix(args[0], "-"):
 		command, args = args[0], args[1:]
+		if command == "audit" && len(args) > 0 {
+			command, args = command+" "+args[0], args[1:]
+		}
+	}
+	if command == "import" {
+		return importCommand(args, h, out, errs, env)
 	}
 	takes, known := arguments[command]
 	if !known {
@@ -71,9 +79,8 @@ func run(args []string, h Hooks, out, errs io.Writer, env func(string) string) e
 		f.Usage()
 		return errUsage
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	ctx, stop := interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	switch command {
 	case "token":
 		return newToken(ctx, s, f.Arg(0), out)
@@ -81,6 +88,8 @@ func run(args []string, h Hooks, out, errs io.Writer, env func(string) string) e
 		return backup(ctx, s, f.Arg(0), out)
 	case "restore":
 		return restore(s, f.Arg(0), out)
+	case "audit verify":
+		return verifyAudit(ctx, s, out)
 	}
 	log, err := s.logger(errs)
 	if err != nil {
@@ -92,4 +101,11 @@ func run(args []string, h Hooks, out, errs io.Writer, env func(string) string) e
 	}
 	server.Greet(out)
 	return server.Serve(ctx)
+}
+
+// interruptible ends with the first signal to stop; a second one ends the process at once.
+func interruptible() (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }

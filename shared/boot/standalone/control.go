@@ -23,13 +23,15 @@ import (
 
 // order is what a command wants done: one of the fields is set.
 type order struct {
-	Backup string `json:"backup,omitempty"` // absolute directory to make
-	Token  string `json:"token,omitempty"`  // name of a token to make
+	Backup string      `json:"backup,omitempty"` // absolute directory to make
+	Token  string      `json:"token,omitempty"`  // name of a token to make
+	Audit  *auditOrder `json:"audit,omitempty"`
 }
 
 type report struct {
-	Token string `json:"token,omitempty"`
-	Error string `json:"error,omitempty"`
+	Token string       `json:"token,omitempty"`
+	Audit *auditReport `json:"audit,omitempty"`
+	Error string       `json:"error,omitempty"`
 }
 
 // maxSocketPath is what the operating system takes, in bytes.
@@ -76,6 +78,10 @@ func (s *Server) listenControl(ctx context.Context) error {
 
 func (s *Server) controls() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == importAt {
+			s.takeImport(w, r)
+			return
+		}
 		var o order
 		err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&o)
 		var out report
@@ -97,7 +103,18 @@ func (d *data) obey(ctx context.Context, o order) (report, error) {
 		text, err := installation.NewToken(ctx, d.ports, o.Token)
 		return report{Token: text}, err
 	}
+	if o.Audit != nil {
+		found, err := d.verifyAudit(ctx, *o.Audit)
+		return report{Audit: found}, err
+	}
 	return report{}, errors.New("nothing to do")
+}
+
+// controlClient talks to the process that listens on a socket.
+func controlClient(at string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", at)
+	}}}
 }
 
 // command has an order carried out by the process that runs on the data directory, or here when none does.
@@ -109,9 +126,6 @@ func command(ctx context.Context, s Settings, o order) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", at)
-	}}}
 	body, err := json.Marshal(o)
 	if err != nil {
 		return report{}, err
@@ -120,7 +134,7 @@ func command(ctx context.Context, s Settings, o order) (report, error) {
 	if err != nil {
 		return report{}, err
 	}
-	res, err := client.Do(req)
+	res, err := controlClient(at).Do(req)
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return commandHere(ctx, s, o)

@@ -31,7 +31,7 @@ func TestAProcessKilledUnderLoadLosesNothingThatItAcknowledgedAndHoldsNoStackLon
 	seen, killed := 0, 0
 	for round := range rounds() {
 		p := serve(t, dir, "POLYPLANE_TOKEN="+fixedToken, clockAhead+"="+ahead.String())
-		limit := int64(10 + rand.IntN(250))
+		limit := int64(10 + rand.IntN(120))
 		if l == nil {
 			l = newLoad(p, fixedToken, limit)
 		} else {

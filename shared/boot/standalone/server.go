@@ -31,8 +31,10 @@ type Server struct {
 	dialects  []api.Dialect
 	sites     []site
 	control   net.Listener
+	imports   importing
 	log       *slog.Logger
 	started   time.Time
+	later     later
 }
 
 // site is one listener and what it serves.
@@ -56,7 +58,7 @@ const (
 //
 // The ports are taken before the first start is completed: its token can be shown only once, and so must not be made by a start that fails.
 func Open(ctx context.Context, s Settings, log *slog.Logger) (srv *Server, err error) {
-	srv = &Server{settings: s, log: log, started: s.Hooks.now()()}
+	srv = &Server{settings: s, log: log, later: make(later, maxLater), started: s.Hooks.now()()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, srv.close())
@@ -99,7 +101,7 @@ func (s *Server) mount() error {
 	}
 	meter := metrics.New()
 	front := boot.Front(p, boot.FrontConfig{
-		Begin: meter.Begin, Observe: meter.Observe, Metrics: meter.Handler(),
+		Begin: meter.Begin, Observe: meter.Observe, Metrics: meter.Handler(), Later: s.later.do,
 		Health: func(ctx context.Context) error {
 			_, err := p.Store.Get(ctx, keys.Installation())
 			return err
@@ -179,6 +181,7 @@ func (s *Server) Serve(ctx context.Context) error {
 
 	quiet := slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)
 	servers := []*http.Server{{Handler: s.controls(), ReadTimeout: headerTimeout, ErrorLog: quiet}} // a backup takes its time
+	servers[0].RegisterOnShutdown(s.imports.stop)
 	listeners := []net.Listener{s.control}
 	for _, at := range s.sites {
 		servers = append(servers, &http.Server{

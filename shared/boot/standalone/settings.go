@@ -21,6 +21,7 @@ type Settings struct {
 	AllowOutbound string // what calls to users' addresses may reach besides the public internet: see outbound.ParseAllow
 
 	Hooks Hooks
+	audit auditOrder
 }
 
 // Hooks are what tests and measurements put in the way. The program sets none.
@@ -39,7 +40,7 @@ func (h Hooks) now() func() time.Time {
 const environment = "\nEvery flag can be given in the environment: POLYPLANE_ADDR, POLYPLANE_DATA, POLYPLANE_ORG, POLYPLANE_TOKEN, POLYPLANE_LOG,\nPOLYPLANE_ALLOW_OUTBOUND.\n"
 
 // arguments are what each command takes besides flags.
-var arguments = map[string]string{"serve": "", "token": " NAME", "backup": " DIRECTORY", "restore": " DIRECTORY"}
+var arguments = map[string]string{"serve": "", "token": " NAME", "backup": " DIRECTORY", "restore": " DIRECTORY", "audit verify": ""}
 
 func flags(command string, s *Settings, errs io.Writer, env func(string) string) *flag.FlagSet {
 	f := flag.NewFlagSet(command, flag.ContinueOnError)
@@ -62,6 +63,9 @@ func flags(command string, s *Settings, errs io.Writer, env func(string) string)
 			return nil
 		})
 		s.Token = env("POLYPLANE_TOKEN")
+	}
+	if command == "audit verify" {
+		auditFlags(f, &s.audit)
 	}
 	f.Usage = func() {
 		fmt.Fprintf(errs, "usage: polyplane %s [flags]%s\n", command, arguments[command])

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/polyplane/polyplane/shared/boot"
+	"github.com/polyplane/polyplane/shared/core/audit"
+	"github.com/polyplane/polyplane/shared/core/cost"
 	"github.com/polyplane/polyplane/shared/core/event"
 	"github.com/polyplane/polyplane/shared/core/hook"
 	"github.com/polyplane/polyplane/shared/core/update"
@@ -53,7 +55,8 @@ const (
 	hooksEvery = 250 * time.Millisecond
 	sweepEvery = 5 * time.Second
 	ttlEvery   = 10 * time.Minute
-	batch      = 100 // leases or events at a time
+	countEvery = 5 * time.Minute // resources are counted once an hour; the other times find it done
+	batch      = 100             // leases or events at a time
 )
 
 // worker does a part of the background work.
@@ -72,6 +75,12 @@ func (s *Server) startWorkers(ctx context.Context, wg *sync.WaitGroup) {
 		{"relay", relayEvery, s.data.wake, func() (bool, error) { n, err := relay.Deliver(ctx, batch); return n == batch, err }},
 		{"hooks", hooksEvery, s.data.hooks, func() (bool, error) { _, err := hooks.Pass(ctx); return false, err }},
 		{"sweep", sweepEvery, nil, func() (bool, error) { n, err := update.Sweep(ctx, p, batch); return n == batch, err }},
+		{"resources", countEvery, nil, func() (bool, error) {
+			_, err := cost.SampleAccount(ctx, p, s.installed.Organization.Account)
+			return false, err
+		}},
+		{"seal", sealEvery, nil, func() (bool, error) { n, err := audit.Seal(ctx, p, batch); return n >= batch, err }},
+		{"later", sweepEvery, nil, func() (bool, error) { s.later.pass(ctx); return true, nil }},
 		{"expire", ttlEvery, nil, func() (bool, error) { _, err := s.data.store.Sweep(ctx); return false, err }},
 	} {
 		wg.Go(func() { s.run(ctx, w) })

@@ -37,12 +37,12 @@ func TestOnlyAWriteThatLeftAnEventWakesTheRelay(t *testing.T) {
 		}
 	}
 	ctx := context.Background()
-	require.NoError(t, waking{writes{}, wake}.Write(ctx, other))
+	require.NoError(t, waking{Store: writes{}, wake: wake}.Write(ctx, other))
 	require.False(t, woken())
-	require.Error(t, waking{writes{err: errors.New("no")}, wake}.Write(ctx, other, left))
+	require.Error(t, waking{Store: writes{err: errors.New("no")}, wake: wake}.Write(ctx, other, left))
 	require.False(t, woken(), "nothing was written")
 	for range 3 {
-		require.NoError(t, waking{writes{}, wake}.Write(ctx, other, left))
+		require.NoError(t, waking{Store: writes{}, wake: wake}.Write(ctx, other, left))
 	}
 	require.True(t, woken())
 	require.False(t, woken(), "once is enough")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/identity"
 	"github.com/polyplane/polyplane/shared/core/organization"
@@ -33,6 +34,7 @@ type Access struct {
 	Principal    permission.Principal
 	User         identity.User             // zero for a lease and for public rows
 	Token        identity.Token            // the credential; zero for a lease and for public rows
+	Team         organization.Team         // that owns the token, if one does
 	Organization organization.Organization // the target's
 	Grants       permission.Grants         // what the caller holds on the target: every role that counted in the decision
 	Stack        store.Doc[stack.Stack]    // the target's; not loaded for a lease
@@ -64,6 +66,8 @@ type Gate struct {
 
 	// Later is given what shall be done outside the request that caused it, and may never do it: the last use of a token. Nil does none of it.
 	Later func(func(context.Context))
+
+	refusals audit.Refusals
 }
 
 // Enter returns the context of an admitted request, or a fault: Unauthenticated, Forbidden, or NotFound for what the caller may not
@@ -77,7 +81,7 @@ func (g *Gate) Enter(ctx context.Context, operation string, form Form, secret st
 	case need.Lease:
 		a, err = g.lease(ctx, form, secret, target)
 	default:
-		caller := strings.Join([]string{identity.HashToken(secret), target.Organization, target.Project, target.Stack}, "/")
+		caller := strings.Join([]string{identity.HashToken(secret), target.Organization, target.Project, target.Stack, target.Team, target.User}, "/")
 		doing := strings.Join([]string{caller, target.Update, operation}, "/")
 		g.Hints.Prefetch(ctx, g.Ports.Store, caller, doing)
 		if a, err = g.person(ctx, form, secret, need, target); err == nil {
@@ -86,6 +90,7 @@ func (g *Gate) Enter(ctx context.Context, operation string, form Form, secret st
 		}
 	}
 	if err != nil {
+		g.refused(ctx, a.Principal, secret, need, target, err)
 		return nil, err
 	}
 	return context.WithValue(ctx, contextKey{}, a), nil
@@ -127,7 +132,7 @@ func (g *Gate) person(ctx context.Context, form Form, secret string, need permis
 		})
 	}
 	a := Access{User: u, Token: t}
-	if a.Principal, err = g.principal(ctx, t, u); err != nil {
+	if a.Principal, a.Team, err = g.principal(ctx, t, u); err != nil {
 		return Access{}, err
 	}
 	if need.Self || target.Organization == "" {
@@ -143,26 +148,26 @@ func (g *Gate) person(ctx context.Context, form Form, secret string, need permis
 }
 
 // principal is who acts by a token. The token of a team that is gone is as good as revoked.
-func (g *Gate) principal(ctx context.Context, t identity.Token, u identity.User) (permission.Principal, error) {
+func (g *Gate) principal(ctx context.Context, t identity.Token, u identity.User) (permission.Principal, organization.Team, error) {
 	p := permission.Principal{Kind: permission.KindUser, ID: u.ID, Login: u.Login, Name: u.Name, TokenID: t.ID, Token: t.Name}
 	if t.User != "" {
-		return p, nil
+		return p, organization.Team{}, nil
 	}
 	o, err := organization.Of(ctx, g.Ports, t.Organization)
 	if err != nil {
-		return p, err
+		return p, organization.Team{}, err
 	}
 	p.Kind, p.ID, p.Login, p.Name = permission.KindOrganization, t.ID, o.Name, t.Name
 	p.Organization, p.Role, p.CustomRole = t.Organization, t.Role, t.CustomRole
 	if t.Team == "" {
-		return p, nil
+		return p, organization.Team{}, nil
 	}
 	p.Kind, p.ID = permission.KindTeam, t.Team
 	team, err := organization.TeamOf(ctx, g.Ports, t.Organization, t.Team)
 	if err == nil && (!team.Exists() || team.Value.Deleted) {
 		err = fault.New(fault.Unauthenticated, "the access token is missing, expired or revoked: log in again with a good one")
 	}
-	return p, err
+	return p, team.Value, err
 }
 
 // reach decides, and finds the target for whom it allows. Before it has decided it reads of a tenant only where names lead and what the
@@ -203,7 +208,7 @@ func (g *Gate) reach(ctx context.Context, a Access, need permission.Need, target
 		}
 	}
 	grants = append(grants, standing.Grants(a.Organization, on)...)
-	if target.Team != "" && len(standing.Leads) > 0 {
+	if target.Team != "" {
 		team, err := organization.TeamIDOf(ctx, g.Ports, org, target.Team)
 		if err != nil {
 			return Access{}, err
@@ -219,7 +224,7 @@ func (g *Gate) reach(ctx context.Context, a Access, need permission.Need, target
 	case permission.Hidden:
 		return Access{}, absent
 	}
-	return Access{}, fault.New(fault.Forbidden, "%s may not do this: it needs the permission %s", a.Principal.Login, need.Verb)
+	return a, fault.New(fault.Forbidden, "%s may not do this: it needs the permission %s", a.Principal.Login, need.Verb)
 }
 
 // found reads the target for a caller who may.
@@ -227,6 +232,11 @@ func (g *Gate) found(ctx context.Context, a Access, org string, target permissio
 	var err error
 	if a.Organization.ID == "" { // no member, but somebody with a grant on the stack
 		if a.Organization, err = organization.Of(ctx, g.Ports, org); err != nil {
+			return Access{}, err
+		}
+	}
+	if target.User != "" { // where the name leads; who is absent is for the row to say
+		if _, err := identity.UserIDOf(ctx, g.Ports, target.User); err != nil && !fault.Is(err, fault.NotFound) {
 			return Access{}, err
 		}
 	}

@@ -153,7 +153,7 @@ func signerOf(ctx context.Context, p ports.Ports, account string) (ed25519.Priva
 	if errors.Is(err, store.ErrNewerSchema) {
 		return nil, err
 	}
-	if err != nil {
+	if err != nil || !bytes.Equal(i.Body, body(d.Value)) {
 		return nil, errSigner
 	}
 	key, err := p.Keyring.Unwrap(ctx, d.Value.Key, signerBoundTo(account))

@@ -25,6 +25,7 @@ type Entry struct {
 
 	OrganizationAdmin bool `json:"organizationAdmin,omitempty"` // only an administrator of the organization may do this
 	StackAdmin        bool `json:"stackAdmin,omitempty"`        // only an administrator of the stack may do this
+	Refused           bool `json:"refused,omitempty"`           // the caller was refused, and nothing was done
 }
 
 // Actor is who did it. A sweeper or a worker is the actor "system".
@@ -68,8 +69,12 @@ func (d *Draft) Left() bool { return d.left > 0 }
 // ActAs sets who the request's entries name.
 func ActAs(ctx context.Context, p permission.Principal) {
 	if d := DraftOf(ctx); d != nil {
-		d.actor = Actor{Kind: string(p.Kind), ID: p.ID, Login: p.Login, Name: p.Name, TokenID: p.TokenID, TokenName: p.Token}
+		d.actor = actorOf(p)
 	}
+}
+
+func actorOf(p permission.Principal) Actor {
+	return Actor{Kind: string(p.Kind), ID: p.ID, Login: p.Login, Name: p.Name, TokenID: p.TokenID, TokenName: p.Token}
 }
 
 // Record is the change that leaves an entry in an organization's audit. It belongs into the write it tells of. slug is used where

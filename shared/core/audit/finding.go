@@ -47,6 +47,9 @@ func (f Finding) sentence(organization string) string {
 	return fmt.Sprintf("the audit of %s was tampered with: the %s number %s, which covers entries from %s on, was %s", where, f.What, f.ID, from, f.How)
 }
 
+// ExpectedDigest is what a finding is about when nothing that is there was tampered with, but the digest that was asked for is not.
+const ExpectedDigest = "expected digest"
+
 const (
 	whatEntry    = "entry"
 	whatDigest   = "digest"
@@ -54,7 +57,7 @@ const (
 	whatLeaves   = "leaves"
 	whatSealing  = "sealing record"
 	whatSigner   = "signing key"
-	whatExpected = "expected digest"
+	whatExpected = ExpectedDigest
 
 	changed   = "changed"
 	dropped   = "dropped"
@@ -78,4 +81,9 @@ func earlier(a, b *Finding) *Finding {
 		return b
 	}
 	return a
+}
+
+// mayBeLate reports whether the finding is an entry that a digest from a time on may cover because it landed late.
+func (f *Finding) mayBeLate(from time.Time) bool {
+	return f != nil && f.What == whatEntry && f.How == inserted && !f.At.Before(from.Add(-lateWindow))
 }

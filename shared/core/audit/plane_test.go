@@ -49,6 +49,8 @@ func newWorld(t testing.TB, organizations ...string) *world {
 		Store: db, Keyring: keyring.Cached(ring, clock, time.Minute, 100), Now: clock,
 		NewID: w.newID,
 		Random: func(n int) []byte {
+			w.mu.Lock()
+			defer w.mu.Unlock()
 			b := make([]byte, n)
 			for i := range b {
 				b[i] = byte(w.rnd.Uint32())

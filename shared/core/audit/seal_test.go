@@ -2,14 +2,18 @@ package audit_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/polyplane/polyplane/shared/core/account"
 	"github.com/polyplane/polyplane/shared/core/audit"
+	"github.com/polyplane/polyplane/shared/store"
 	"github.com/polyplane/polyplane/shared/store/keys"
 )
 
@@ -128,7 +132,7 @@ func TestProcessesThatSealAtOnceLeaveOneChain(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			_, err := audit.Seal(context.Background(), w.Ports, 100)
-			require.NoError(t, err)
+			assert.NoError(t, err)
 		})
 	}
 	all.Wait()
@@ -202,4 +206,73 @@ func TestWhoKeptAHashNoticesAChainThatWasRolledBack(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, v.Finding)
 	require.Contains(t, v.Finding.Error(), "cut short")
+}
+
+// flaky is a store of which one call fails, before or after it took effect.
+type flaky struct {
+	store.Store
+	mu    sync.Mutex
+	left  int // calls that still work
+	after bool
+}
+
+var errKilled = errors.New("killed here")
+
+func (f *flaky) fails() bool { f.mu.Lock(); defer f.mu.Unlock(); f.left--; return f.left == -1 }
+
+func (f *flaky) Get(ctx context.Context, k store.Key) (store.Item, error) {
+	if f.fails() {
+		return store.Item{}, errKilled
+	}
+	return f.Store.Get(ctx, k)
+}
+
+func (f *flaky) Query(ctx context.Context, q store.Query) (store.Page, error) {
+	if f.fails() {
+		return store.Page{}, errKilled
+	}
+	return f.Store.Query(ctx, q)
+}
+
+func (f *flaky) Write(ctx context.Context, changes ...store.Change) error {
+	if !f.fails() {
+		return f.Store.Write(ctx, changes...)
+	}
+	if f.after {
+		_ = f.Store.Write(ctx, changes...)
+	}
+	return errKilled
+}
+
+func TestSealingCanBeKilledAtEveryCallAndDoneAgain(t *testing.T) {
+	w := newWorld(t)
+	for _, after := range []bool{false, true} {
+		for n := 0; ; n++ {
+			acct := fmt.Sprintf("account-%t-%d", after, n)
+			organizations := []string{acct + "-1", acct + "-2"}
+			for i := range 12 {
+				w.happens(organizations[i%2], time.Duration(i)*15*time.Minute)
+			}
+			w.at(beginning.Add(4 * time.Hour))
+			w.write(account.Own(acct, organizations[0], w.Now()), account.Own(acct, organizations[1], w.Now()))
+			verify := func() audit.Verification {
+				v, err := audit.Verify(context.Background(), w.Ports, audit.Question{Account: acct})
+				require.NoError(t, err)
+				require.Nil(t, v.Finding, "killed at call %d", n)
+				return v
+			}
+			whole := w.Ports
+			f := &flaky{Store: whole.Store, left: n, after: after}
+			w.Ports.Store = f
+			_, err := audit.Seal(context.Background(), w.Ports, 100)
+			w.Ports = whole
+			verify()
+			w.seal()
+			require.EqualValues(t, 12, verify().Entries)
+			if err == nil && f.left >= 0 {
+				require.Greater(t, n, 30)
+				break
+			}
+		}
+	}
 }

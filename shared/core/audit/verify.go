@@ -100,6 +100,9 @@ func (v *verifier) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if end != nil && found.mayBeLate(v.complete) {
+			continue // a digest that is not good may cover it
+		}
 		v.out.Finding = earlier(v.out.Finding, found)
 	}
 	v.out.Finding = earlier(v.out.Finding, end)
@@ -224,7 +227,7 @@ func (v *verifier) sealing(ctx context.Context) (*sealing, error) {
 	switch {
 	case errors.Is(err, store.ErrNewerSchema):
 		return nil, err
-	case err != nil:
+	case err != nil || !bytes.Equal(i.Body, body(d.Value)):
 		return nil, errSealing
 	}
 	return &d.Value, nil

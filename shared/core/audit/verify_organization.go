@@ -32,18 +32,20 @@ func (o *organizationVerifier) run(ctx context.Context) (*Finding, error) {
 		return nil, err
 	}
 	found, err := o.windows(ctx, end == nil)
-	if found != nil || err != nil {
-		return o.mark(found), err
+	if err != nil {
+		return nil, err
 	}
-	return o.mark(end), nil
-}
-
-func (o *organizationVerifier) mark(f *Finding) *Finding {
-	if f != nil {
-		f.Organization = o.id
-		f.Fresh = f.What == whatEntry && f.How == inserted && !f.At.Before(o.complete.Add(-lateWindow))
+	if end != nil && found.mayBeLate(end.At) {
+		found = nil
 	}
-	return f
+	if found == nil {
+		found = end
+	}
+	if found != nil {
+		found.Organization = o.id
+		found.Fresh = found.mayBeLate(o.complete)
+	}
+	return found, nil
 }
 
 // eachSeal calls do for the organization's seals as they are stored, in order. n is the number in the key; a seal whose body does not fit
@@ -99,13 +101,17 @@ func (o *organizationVerifier) seals(ctx context.Context) (*Finding, error) {
 	for n := range o.late {
 		slices.SortFunc(o.late[n], func(a, b leaf) int { return strings.Compare(a.sk, b.sk) })
 	}
-	if err != nil || fault != nil {
-		return fault, err
+	if err != nil || fault == nil && intact && last == o.pin.seal {
+		return nil, err
 	}
-	if intact && last == o.pin.seal {
-		return nil, nil
+	found, err := o.blame(ctx)
+	if found == nil && err == nil {
+		found = fault
 	}
-	return o.blame(ctx)
+	if found == nil && err == nil { // every seal is the one that its digest names, and yet they make no chain
+		found = foundNumbered(whatSeal, changed, o.good+1, o.complete)
+	}
+	return found, err
 }
 
 // lateIn collects the leaves of a seal that belong into windows of earlier ones.
@@ -137,7 +143,7 @@ func (o *organizationVerifier) lateIn(ctx context.Context, s seal, heads [keys.A
 	return nil, nil
 }
 
-// blame finds the first seal that is not the one its digest names, and trusts those before it only.
+// blame finds the first seal that is not the one its digest names, nil when there is none, and trusts those before it only.
 func (o *organizationVerifier) blame(ctx context.Context) (*Finding, error) {
 	named, number := map[int64]bool{}, int64(0)
 	q := store.Query{PK: keys.AuditDigests(o.q.Account)}
@@ -187,9 +193,6 @@ func (o *organizationVerifier) blame(ctx context.Context) (*Finding, error) {
 		before = s.To
 		return found == nil || n < number, nil
 	})
-	if found == nil { // every seal is the one that its digest names, and yet they make no chain
-		found = foundNumbered(whatSeal, changed, o.good+1, before)
-	}
 	o.good = min(o.good, good)
 	return found, err
 }
@@ -197,8 +200,8 @@ func (o *organizationVerifier) blame(ctx context.Context) (*Finding, error) {
 // windows compares entries with leaves, from one seal's end to the next one's and on to where the account is sealed, and stops in the
 // first window that has a finding. whole says that all seals are good; otherwise what is behind the last good one is left alone.
 func (o *organizationVerifier) windows(ctx context.Context, whole bool) (found *Finding, err error) {
-	err = o.eachSeal(ctx, func(_ store.Item, _ int64, s seal, _ bool) (bool, error) {
-		if s.Digest > o.good {
+	err = o.eachSeal(ctx, func(_ store.Item, n int64, s seal, _ bool) (bool, error) {
+		if n > o.good {
 			return false, nil
 		}
 		found, err = o.window(ctx, s)

@@ -209,35 +209,40 @@ type Disabled struct {
 // An event that is handed on again within settled makes no second delivery, so records are pruned only when they are older.
 const settled = time.Hour
 
-// prune removes records behind the last hundred of a hook. It looks after one delivery in sixteen only: it has to read the hundred.
+// prune removes some of the oldest records behind the last hundred of a hook. It looks after one delivery in sixteen only: it has to
+// read the hundred.
 func (w *Worker) prune(ctx context.Context, d Delivery) error {
 	if d.State == Waiting || !strings.HasSuffix(d.ID, "0") {
 		return nil
 	}
-	old := w.Ports.Now().Add(-settled)
 	q := store.Query{PK: keys.Deliveries(d.Owner, d.HookID), Descending: true}
-	seen, removed := 0, 0
-	for {
-		docs, page, err := deliveryKind.Page(ctx, w.Ports.Store, q)
+	last := ""
+	for seen := 0; seen < keepLast; {
+		q.Limit = keepLast - seen
+		page, err := w.Ports.Store.Query(ctx, q)
 		if err != nil {
 			return err
 		}
-		var changes []store.Change
-		for _, r := range docs {
-			if seen++; seen > keepLast && r.Value.State != Waiting && r.Value.Created.Before(old) && len(changes) < store.MaxCoreChanges {
-				changes = append(changes, r.Delete())
-			}
-		}
-		if len(changes) > 0 {
-			if err := lostIsFine(w.Ports.Store.Write(ctx, changes...)); err != nil {
-				return err
-			}
-		}
-		if removed += len(changes); !page.More || removed >= store.MaxCoreChanges {
+		if seen += len(page.Items); !page.More {
 			return nil
 		}
-		q.After = page.Next
+		last, q.After = page.Next, page.Next
 	}
+	docs, _, err := deliveryKind.Page(ctx, w.Ports.Store, store.Query{PK: q.PK, To: last, Limit: store.MaxCoreChanges})
+	if err != nil {
+		return err
+	}
+	old := w.Ports.Now().Add(-settled)
+	var changes []store.Change
+	for _, r := range docs {
+		if r.Value.State != Waiting && r.Value.Created.Before(old) {
+			changes = append(changes, r.Delete())
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return lostIsFine(w.Ports.Store.Write(ctx, changes...))
 }
 
 // lostIsFine: another worker changed it at the same time, which is as good.

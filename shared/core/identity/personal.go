@@ -50,11 +50,14 @@ func ExpiryOf(now time.Time, seconds int64) (time.Time, error) {
 }
 
 // IssueToken makes a personal token for the caller and returns its id and its text, which is shown nowhere else.
-func IssueToken(ctx context.Context, p ports.Ports, by permission.Principal, description string, expires int64) (id, text string, err error) {
+func IssueToken(ctx context.Context, p ports.Ports, by permission.Principal, description, reason string, expires int64) (id, text string, err error) {
 	if err := CheckTokenDescription(description); err != nil {
 		return "", "", err
 	}
-	t := Token{ID: p.NewID(), User: by.ID, Name: description, Description: description, CreatedBy: by.Login, Created: p.Now()}
+	if utf8.RuneCountInString(reason) > maxTokenDescription {
+		return "", "", fault.Wrong("query.reason", "a reason has at most %d characters", maxTokenDescription)
+	}
+	t := Token{ID: p.NewID(), User: by.ID, Reason: reason, Name: description, Description: description, CreatedBy: by.Login, Created: p.Now()}
 	if t.Expires, err = ExpiryOf(t.Created, expires); err != nil {
 		return "", "", err
 	}
@@ -142,4 +145,27 @@ func Tokens(ctx context.Context, p ports.Ports, by permission.Principal, owner O
 			q.After = page.Next
 		}
 	}
+}
+
+// TokensByID returns the tokens of an owner by their ids; absent ones are left out.
+func TokensByID(ctx context.Context, p ports.Ports, owner Owner, ids []string) ([]Token, error) {
+	wanted := make([]store.Key, len(ids))
+	for i, id := range ids {
+		wanted[i] = owner.row(id)
+	}
+	items, err := p.Store.BatchGet(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	var out []Token
+	for _, i := range items {
+		d, err := tokenRowKind.Decode(i)
+		if err != nil {
+			return nil, err
+		}
+		if d.Exists() {
+			out = append(out, d.Value)
+		}
+	}
+	return out, nil
 }

@@ -22,6 +22,7 @@ type Token struct {
 	User        string    `json:"user,omitempty"` // id of the owner, of a personal token
 	Name        string    `json:"name"`           // unique in its owner, for organizations and teams
 	Description string    `json:"description,omitempty"`
+	Reason      string    `json:"reason,omitempty"`    // why it was made, in its maker's words
 	CreatedBy   string    `json:"createdBy,omitempty"` // login
 	Created     time.Time `json:"created"`
 	Expires     time.Time `json:"expires,omitzero"` // zero: never
@@ -112,20 +113,14 @@ func validID(id string) bool {
 // Revoke returns the changes that end a token's use from the next request on.
 func Revoke(ctx context.Context, p ports.Ports, row store.Doc[Token]) ([]store.Change, error) {
 	changes := []store.Change{row.Delete()}
-	wanted := []store.Key{keys.Token(row.Value.Hash)}
 	if at, named := row.Value.claim(); named {
-		wanted = append(wanted, at)
+		changes = append(changes, store.Delete(at, 1)) // a claim never changes
 	}
-	items, err := p.Store.BatchGet(ctx, wanted)
-	if err != nil {
-		return nil, err
+	address, err := tokenKind.Get(ctx, p.Store, keys.Token(row.Value.Hash))
+	if errors.Is(err, store.ErrNotFound) {
+		return changes, nil
 	}
-	for _, i := range items {
-		if i.Version > 0 {
-			changes = append(changes, store.Delete(i.Key, i.Version))
-		}
-	}
-	return changes, nil
+	return append(changes, address.Delete()), err
 }
 
 // RevokeToken ends the use of a user's token from the next request on. Revoking one that is gone is no error.

@@ -78,12 +78,22 @@ func Users(ctx context.Context, p ports.Ports, ids []string) ([]User, error) {
 
 // FindUser returns the user of a login, in any case, or fault.NotFound.
 func FindUser(ctx context.Context, p ports.Ports, login string) (store.Doc[User], error) {
-	n, err := loginKind.Get(ctx, p.Store, keys.Login(login))
-	if errors.Is(err, store.ErrNotFound) {
-		return store.Doc[User]{}, fault.Missing("user %q not found", login)
-	}
+	id, err := UserIDOf(ctx, p, login)
 	if err != nil {
 		return store.Doc[User]{}, err
 	}
-	return UserOf(ctx, p, n.Value.ID)
+	return UserOf(ctx, p, id)
+}
+
+// UserIDOf returns the id of the user of a login, in any case, or fault.NotFound.
+func UserIDOf(ctx context.Context, p ports.Ports, login string) (string, error) {
+	missing := fault.Missing("user %q not found", login)
+	if !LoginPattern.MatchString(login) {
+		return "", missing
+	}
+	n, err := loginKind.Get(ctx, p.Store, keys.Login(login))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", missing
+	}
+	return n.Value.ID, err
 }

@@ -95,6 +95,12 @@ func Open(ctx context.Context, p ports.Ports, d Draft) (Installed, error) {
 	return out, nil
 }
 
+// Account returns the id of the account that the first start made, or the store's ErrNotFound when there was no first start.
+func Account(ctx context.Context, p ports.Ports) (string, error) {
+	r, err := kind.Get(ctx, p.Store, keys.Installation())
+	return r.Value.Account, err
+}
+
 func create(ctx context.Context, p ports.Ports, d Draft) (store.Doc[record], string, error) {
 	key, err := p.Keyring.NewDataKey(ctx, boundTo)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/polyplane/polyplane/shared/core/event"
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/identity"
+	"github.com/polyplane/polyplane/shared/core/permission"
 	"github.com/polyplane/polyplane/shared/core/ports"
 	"github.com/polyplane/polyplane/shared/store"
 	"github.com/polyplane/polyplane/shared/store/keys"
@@ -107,4 +108,82 @@ func takeRole(ctx context.Context, p ports.Ports, r RoleDeleted, mark store.Item
 		changes = append(changes, revoked...)
 	}
 	return p.Store.Write(ctx, changes...)
+}
+
+// UsersWithRole returns the members who hold a role: a custom one by its id, or named one of the organization.
+func UsersWithRole(ctx context.Context, p ports.Ports, o Organization, id string, named permission.Role) ([]identity.User, error) {
+	var ids []string
+	if assignable(named) == nil {
+		docs, err := memberKind.All(ctx, p.Store, store.Query{PK: keys.Members(o.ID)}, maxMembers)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range docs {
+			if !d.Value.Removed && d.Value.Role == named && d.Value.CustomRole == "" {
+				ids = append(ids, d.Value.User)
+			}
+		}
+		return identity.Users(ctx, p, ids)
+	}
+	if _, err := RoleOf(ctx, p, o.ID, id); err != nil {
+		return nil, err
+	}
+	ids, err := Holders(ctx, p, o.ID, id, "member")
+	if err != nil {
+		return nil, err
+	}
+	return identity.Users(ctx, p, ids)
+}
+
+// TeamsWithRole returns the teams that hold a custom role.
+func TeamsWithRole(ctx context.Context, p ports.Ports, o Organization, id string) ([]Team, error) {
+	if _, err := RoleOf(ctx, p, o.ID, id); err != nil {
+		return nil, err
+	}
+	ids, err := Holders(ctx, p, o.ID, id, "team")
+	if err != nil {
+		return nil, err
+	}
+	docs, err := TeamDocs(ctx, p, o.ID, ids)
+	var out []Team
+	for _, d := range docs {
+		if d.Exists() {
+			out = append(out, d.Value)
+		}
+	}
+	return out, err
+}
+
+// RoleTokens are the organization's tokens that hold a custom role.
+type RoleTokens struct {
+	Role   string // name
+	Tokens []identity.Token
+}
+
+// TokensWithRole returns the organization's tokens that hold a custom role.
+func TokensWithRole(ctx context.Context, p ports.Ports, o Organization, id string) (RoleTokens, error) {
+	r, err := RoleOf(ctx, p, o.ID, id)
+	if err != nil {
+		return RoleTokens{}, err
+	}
+	ids, err := Holders(ctx, p, o.ID, id, "token")
+	if err != nil {
+		return RoleTokens{}, err
+	}
+	out := RoleTokens{Role: r.Value.Name}
+	out.Tokens, err = identity.TokensByID(ctx, p, identity.Owner{Organization: o.ID}, ids)
+	return out, err
+}
+
+// RolesOfTeam returns the custom roles of a team: one or none.
+func RolesOfTeam(ctx context.Context, p ports.Ports, o Organization, called string) ([]CustomRole, error) {
+	t, err := FindTeam(ctx, p, o, called)
+	if err != nil || t.Value.Role == "" {
+		return nil, err
+	}
+	r, err := RoleOf(ctx, p, o.ID, t.Value.Role)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil // deleted, and being taken from who held it
+	}
+	return []CustomRole{r.Value}, err
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/event"
 	"github.com/polyplane/polyplane/shared/core/fault"
-	"github.com/polyplane/polyplane/shared/core/identity"
 	"github.com/polyplane/polyplane/shared/core/permission"
 	"github.com/polyplane/polyplane/shared/core/ports"
 	"github.com/polyplane/polyplane/shared/store"
@@ -62,7 +61,7 @@ func Join(ctx context.Context, p ports.Ports, by permission.Principal, held perm
 	if err := mayGive(held, role.Verbs(), "this role"); err != nil {
 		return err
 	}
-	u, err := identity.FindUser(ctx, p, login)
+	u, err := person(ctx, p, o.ID, login)
 	if fault.Is(err, fault.NotFound) {
 		return fault.Missing("user '%s' not found: they must sign up before they can be added", login)
 	}

@@ -78,7 +78,7 @@ func MemberOf(ctx context.Context, p ports.Ports, organization, user string) (m 
 // FindMember returns the member of a login, in any case, or fault.NotFound.
 func FindMember(ctx context.Context, p ports.Ports, o Organization, login string) (store.Doc[Member], identity.User, error) {
 	missing := fault.Missing("'%s' is not a member of organization '%s'", login, o.Name)
-	u, err := identity.FindUser(ctx, p, login)
+	u, err := person(ctx, p, o.ID, login)
 	if fault.Is(err, fault.NotFound) {
 		return store.Doc[Member]{}, identity.User{}, missing
 	}
@@ -90,6 +90,16 @@ func FindMember(ctx context.Context, p ports.Ports, o Organization, login string
 		err = missing
 	}
 	return d, u.Value, err
+}
+
+// person is identity.FindUser that reads the user together with their place in the organization.
+func person(ctx context.Context, p ports.Ports, organization, login string) (store.Doc[identity.User], error) {
+	id, err := identity.UserIDOf(ctx, p, login)
+	if err != nil {
+		return store.Doc[identity.User]{}, err
+	}
+	store.Prefetch(ctx, p.Store, keys.UserHead(id), keys.Member(organization, id), keys.Membership(id, organization))
+	return identity.UserOf(ctx, p, id)
 }
 
 // ReplaceMember is the change that writes a member over the version it was read at.

@@ -140,10 +140,10 @@ func SetDefault(ctx context.Context, p ports.Ports, by permission.Principal, o O
 	})
 }
 
-// DefaultOf returns the organization that a user works in when they name none: the one they chose, else the first they joined. A user
-// of no organization gets the store's ErrNotFound.
-func DefaultOf(ctx context.Context, p ports.Ports, u identity.User) (Organization, error) {
-	joined, err := OfUser(ctx, p, u.ID)
+// DefaultOf returns the organization that a caller works in when they name none: a token in its own, a user in the one they chose, else the
+// first they joined. A user of no organization gets the store's ErrNotFound.
+func DefaultOf(ctx context.Context, p ports.Ports, by permission.Principal, u identity.User) (Organization, error) {
+	joined, err := Within(ctx, p, by)
 	if err != nil {
 		return Organization{}, err
 	}

@@ -36,7 +36,8 @@ type CustomRole struct {
 type holder struct{}
 
 var (
-	roleKind     = store.NewKind[CustomRole]("role", 1)
+	roleKind = store.NewKind[CustomRole]("role", 1)
+	// Names and holders never change once made, so that their version is always the first.
 	roleNameKind = store.NewKind[name]("role-name", 1)
 	holderKind   = store.NewKind[holder]("role-holder", 1)
 )
@@ -172,14 +173,10 @@ func ReviseRole(ctx context.Context, p ports.Ports, held permission.Grants, o Or
 		changes := []store.Change{roleKind.Replace(d), audit.Record(ctx, p, o.ID, "custom-role-updated", "changed role %q", out.Name)}
 		to := keys.RoleName(o.ID, out.Name)
 		if from := keys.RoleName(o.ID, before); from != to {
-			old, err := roleNameKind.Get(ctx, p.Store, from)
-			if err != nil {
-				return err
-			}
 			if _, err := roleNameKind.Get(ctx, p.Store, to); !errors.Is(err, store.ErrNotFound) {
 				return errors.Join(err, roleNameTaken(out.Name))
 			}
-			changes = append(changes, old.Delete(), roleNameKind.Create(to, name{ID: id}))
+			changes = append(changes, store.Delete(from, 1), roleNameKind.Create(to, name{ID: id}))
 		}
 		return p.Store.Write(ctx, changes...)
 	})
@@ -214,11 +211,7 @@ func DeleteRole(ctx context.Context, p ports.Ports, o Organization, id string, f
 		if len(held.Items) > 0 && !force {
 			return fault.New(fault.Conflict, "role %q is held by members, teams or tokens: take it from them first, or force its deletion", d.Value.Name)
 		}
-		called, err := roleNameKind.Get(ctx, p.Store, keys.RoleName(o.ID, d.Value.Name))
-		if err != nil {
-			return err
-		}
-		return p.Store.Write(ctx, d.Delete(), called.Delete(), org.Check(),
+		return p.Store.Write(ctx, d.Delete(), store.Delete(keys.RoleName(o.ID, d.Value.Name), 1), org.Check(),
 			event.New(p, o.ID, "role.deleted", RoleDeleted{Organization: o.ID, Role: id}),
 			audit.Record(ctx, p, o.ID, "custom-role-deleted", "deleted role %q", d.Value.Name))
 	})

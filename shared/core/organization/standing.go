@@ -62,6 +62,7 @@ func (s *Standing) load(ctx context.Context, p ports.Ports, organization string,
 	if len(wanted) == 0 {
 		return nil
 	}
+	store.Prefetch(ctx, p.Store, append(wanted[:len(wanted):len(wanted)], keys.OrganizationHead(organization))...)
 	items, err := p.Store.BatchGet(ctx, wanted)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package organization
 import (
 	"context"
 	"errors"
+	"regexp"
 	"time"
 
 	"github.com/polyplane/polyplane/shared/core/fault"
@@ -10,6 +11,9 @@ import (
 	"github.com/polyplane/polyplane/shared/store"
 	"github.com/polyplane/polyplane/shared/store/keys"
 )
+
+// TeamNamePattern is what a team may be called.
+var TeamNamePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,98}$`)
 
 // Origin says where a team comes from.
 type Origin string
@@ -60,7 +64,7 @@ func ReplaceTeam(d store.Doc[Team]) store.Change { return teamKind.Replace(d) }
 
 // TeamIDOf returns the id of the team of a name, in any case, or "".
 func TeamIDOf(ctx context.Context, p ports.Ports, organization, called string) (string, error) {
-	if called == "" || len(called) > 200 {
+	if !TeamNamePattern.MatchString(called) {
 		return "", nil
 	}
 	n, err := teamNameKind.Get(ctx, p.Store, keys.TeamName(organization, called))

@@ -2,6 +2,7 @@ package organization
 
 import (
 	"context"
+	"slices"
 
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/fault"
@@ -15,10 +16,11 @@ import (
 type TokenDraft struct {
 	Name        string // unique in its owner, 1 to 40 characters
 	Description string
-	Expires     int64 // Unix seconds; 0 is never
-	Owner       bool  // with the rights of an owner of the organization
-	CustomRole  string
-	Reason      string // for the audit
+	Expires     int64           // Unix seconds; 0 is never
+	Owner       bool            // with the rights of an owner of the organization
+	Role        permission.Role // a role by name; empty is that of a member, unless Owner
+	CustomRole  string          // or a custom role by id
+	Reason      string          // for the audit
 }
 
 // IssueToken makes a token that the organization owns, or with a team that team, and returns its id and its text, which is shown nowhere
@@ -30,12 +32,15 @@ func IssueToken(ctx context.Context, p ports.Ports, by permission.Principal, hel
 	if err := identity.CheckTokenDescription(d.Description); err != nil {
 		return "", "", err
 	}
-	if d.Owner && d.CustomRole != "" {
+	if d.Owner && (d.CustomRole != "" || d.Role != "" && d.Role != permission.OrganizationOwner) {
 		return "", "", fault.Wrong("body.roleID", "a token is an admin or has a role, not both")
 	}
 	t := identity.Token{
 		ID: p.NewID(), Organization: o.ID, Team: team.Value.ID, Name: d.Name, Description: d.Description, CreatedBy: by.Login,
-		Created: p.Now(), Role: permission.OrganizationMember, CustomRole: d.CustomRole,
+		Created: p.Now(), Role: permission.OrganizationMember, CustomRole: d.CustomRole, Reason: d.Reason,
+	}
+	if d.Role != "" {
+		t.Role = d.Role
 	}
 	if t.Expires, err = identity.ExpiryOf(t.Created, d.Expires); err != nil {
 		return "", "", err
@@ -104,4 +109,19 @@ func RevokeToken(ctx context.Context, p ports.Ports, held permission.Grants, o O
 		changes = append(changes, Rehold(o.ID, "token/"+id, row.Value.CustomRole, "")...)
 		return p.Store.Write(ctx, append(changes, audit.Record(ctx, p, o.ID, slug, "deleted %s %q%s", what, row.Value.Name, reason))...)
 	})
+}
+
+// Tokens lists tokens of an owner (see identity.Tokens) with the names of the custom roles that they have, by the roles' ids.
+func Tokens(ctx context.Context, p ports.Ports, by permission.Principal, owner identity.Owner, life identity.Life, limit int, token string) (found []identity.Token, next string, names map[string]string, err error) {
+	if found, next, err = identity.Tokens(ctx, p, by, owner, life, limit, token); err != nil {
+		return nil, "", nil, err
+	}
+	var roles []string
+	for _, t := range found {
+		if t.CustomRole != "" && !slices.Contains(roles, t.CustomRole) {
+			roles = append(roles, t.CustomRole)
+		}
+	}
+	names, err = RoleNames(ctx, p, owner.Organization, roles)
+	return found, next, names, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/polyplane/polyplane/shared/blob"
 	"github.com/polyplane/polyplane/shared/core/audit"
+	"github.com/polyplane/polyplane/shared/core/event"
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/organization"
 	"github.com/polyplane/polyplane/shared/core/permission"
@@ -86,7 +87,7 @@ func announce(ctx context.Context, p ports.Ports, by permission.Principal, o org
 	if err != nil {
 		return Announced{}, err
 	}
-	v, err := pack.Value.next(p, tag)
+	v, abandoned, err := pack.Value.next(p, tag)
 	if err != nil {
 		return Announced{}, err
 	}
@@ -112,39 +113,44 @@ func announce(ctx context.Context, p ports.Ports, by permission.Principal, o org
 	if made != nil {
 		changes = append(changes, *made)
 	}
+	if abandoned != "" {
+		changes = append(changes, event.New(p, o.ID, "policy-pack.deleted", Removed{
+			Organization: o.ID, Pack: pack.Value.ID, Name: name, Version: abandoned,
+		}))
+	}
 	if err := p.Store.Write(ctx, changes...); err != nil {
 		return Announced{}, err
 	}
 	return Announced{Number: v.Number, Upload: makeLink(p, uploads, link{Organization: o.ID, Pack: pack.Value.ID, Name: name, Version: v.ID})}, nil
 }
 
-// next adds the version that is announced now to the pack.
-func (pk *Pack) next(p ports.Ports, tag string) (Version, error) {
+// next adds the version that is announced now to the pack. abandoned is the id of the announced one whose place it takes, or "".
+func (pk *Pack) next(p ports.Ports, tag string) (v Version, abandoned string, err error) {
 	if tag != "" {
 		for i, v := range pk.Versions {
 			switch {
 			case v.Tag != tag:
 			case v.Complete:
-				return Version{}, fault.New(fault.Conflict, "version %q of policy pack %q already exists: publish under another version", tag, pk.Name).WithReason("already-exists")
+				return v, "", fault.New(fault.Conflict, "version %q of policy pack %q already exists: publish under another version", tag, pk.Name).WithReason("already-exists")
 			default: // nobody completed it: what was uploaded for it is another version's
 				pk.Versions[i] = Version{ID: p.NewID(), Number: v.Number, Tag: tag}
-				return pk.Versions[i], nil
+				return pk.Versions[i], v.ID, nil
 			}
 		}
 	}
 	if len(pk.Versions) >= maxVersions {
-		return Version{}, fault.New(fault.Conflict, "policy pack %q has %d versions, which is the most there may be: delete some", pk.Name, len(pk.Versions))
+		return v, "", fault.New(fault.Conflict, "policy pack %q has %d versions, which is the most there may be: delete some", pk.Name, len(pk.Versions))
 	}
 	pk.Last++
-	v := Version{ID: p.NewID(), Number: pk.Last, Tag: tag}
+	v = Version{ID: p.NewID(), Number: pk.Last, Tag: tag}
 	if tag == "" {
 		v.Tag = strconv.FormatInt(pk.Last, 10)
 		if slices.ContainsFunc(pk.Versions, func(o Version) bool { return o.Tag == v.Tag }) {
-			return Version{}, fault.New(fault.Conflict, "version %q of policy pack %q already exists: give this one a version tag", v.Tag, pk.Name)
+			return v, "", fault.New(fault.Conflict, "version %q of policy pack %q already exists: give this one a version tag", v.Tag, pk.Name)
 		}
 	}
 	pk.Versions = append(pk.Versions, v)
-	return v, nil
+	return v, "", nil
 }
 
 // Complete declares a version whose archive was uploaded usable. Declaring it again is no error.

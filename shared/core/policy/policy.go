@@ -185,8 +185,8 @@ var (
 const (
 	MaxArchive      = blob.MaxDocument // bytes of a pack's archive
 	maxVersions     = 1000             // of a pack
-	maxPacks        = 1000             // of an organization
-	maxGroups       = 500              // of an organization
+	maxPacks        = 10_000           // of an organization
+	maxGroups       = 10_000           // of an organization
 	maxGroupPacks   = 30               // of a group: deleting it changes each pack's head in one write
 	maxPolicies     = 2000             // of a pack
 	maxMembers      = 50_000           // stacks that were added to groups of an organization

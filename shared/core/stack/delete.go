@@ -81,7 +81,7 @@ func Purge(ctx context.Context, p ports.Ports, id string) error {
 	if err != nil {
 		return err
 	}
-	for _, pk := range []string{keys.History(id), keys.Previews(id), keys.Checkpoints(id), keys.Adoptions(id)} {
+	for _, pk := range []string{keys.History(id), keys.Previews(id), keys.Checkpoints(id), keys.Adoptions(id), keys.Deployment(id)} {
 		if err := purge.Partition(ctx, p.Store, pk); err != nil {
 			return err
 		}

@@ -104,3 +104,22 @@ func AnyInProject(ctx context.Context, p ports.Ports, organization, called strin
 		q.After = page.Next
 	}
 }
+
+// CountResources returns how many stacks an organization has and how many resources are in their checkpoints. It reads every list row.
+func CountResources(ctx context.Context, p ports.Ports, organization string) (stacks, resources int, err error) {
+	q := store.Query{PK: keys.StackRows(organization)}
+	for {
+		docs, page, err := rowKind.Page(ctx, p.Store, q)
+		if err != nil {
+			return 0, 0, err
+		}
+		for _, d := range docs {
+			stacks++
+			resources += d.Value.Resources
+		}
+		if !page.More {
+			return stacks, resources, nil
+		}
+		q.After = page.Next
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/polyplane/polyplane/shared/core/audit"
+	"github.com/polyplane/polyplane/shared/core/event"
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/organization"
 	"github.com/polyplane/polyplane/shared/core/permission"
@@ -114,7 +115,9 @@ func Transfer(ctx context.Context, p ports.Ports, by permission.Principal, from,
 		g.Value.Project = d.Value.Project
 		changes = append(changes, grantKind.Replace(g), grantKind.Create(keys.HolderGrant(to.ID, holder, d.Value.ID), g.Value))
 	}
+	left := Happened{Stack: d.Value.ID, Organization: from.ID, Project: d.Value.ProjectName, Name: d.Value.Name, By: by.Login}
 	return p.Store.Write(ctx, append(changes, Replace(d),
+		event.New(p, from.ID, "stack.transferred", left), // what the old organization kept about the stack goes
 		audit.Record(ctx, p, from.ID, "stack-transferred-to-organization", "transferred stack %s to organization %s", path, to.Name),
 		audit.Record(ctx, p, to.ID, "stack-transferred-to-organization", "received stack %s from organization %s", d.Value.Path(to.Name), from.Name))...)
 }

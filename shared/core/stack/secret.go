@@ -27,6 +27,11 @@ func Open(key *keyring.DataKey, ciphertext []byte) ([]byte, error) {
 	return key.Open(ciphertext, secretPurpose)
 }
 
+// SealSecret seals one plaintext so that Open opens it.
+func SealSecret(key *keyring.DataKey, plaintext []byte) []byte {
+	return key.Seal(plaintext, secretPurpose)
+}
+
 // Encrypt seals plaintexts with the stack's key, in order.
 func Encrypt(ctx context.Context, p ports.Ports, s Stack, plaintexts [][]byte) ([][]byte, error) {
 	key, err := DataKey(ctx, p, s)
@@ -35,7 +40,7 @@ func Encrypt(ctx context.Context, p ports.Ports, s Stack, plaintexts [][]byte) (
 	}
 	out := make([][]byte, len(plaintexts))
 	for i, t := range plaintexts {
-		out[i] = key.Seal(t, secretPurpose)
+		out[i] = SealSecret(key, t)
 	}
 	return out, nil
 }

@@ -5,7 +5,6 @@ package team
 
 import (
 	"context"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -26,8 +25,6 @@ type Draft struct {
 	Origin                         organization.Origin
 	External                       int64
 }
-
-var namePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,98}$`)
 
 // Limits of a team's words, in characters.
 const (
@@ -66,48 +63,58 @@ func again(write func() error) error {
 	return err
 }
 
-// Create makes a team, whose creator leads it when they are a member. A taken name is fault.Conflict.
-func Create(ctx context.Context, p ports.Ports, by permission.Principal, o organization.Organization, d Draft) (organization.Team, error) {
+// Create makes a team, whose creator leads it when they are a member with room for one more team; leads tells. A taken
+// name is fault.Conflict.
+func Create(ctx context.Context, p ports.Ports, by permission.Principal, o organization.Organization, d Draft) (t organization.Team, leads bool, err error) {
 	if d.Name == "" && d.External > 0 {
 		d.Name = string(d.Origin) + "-" + strconv.FormatInt(d.External, 10)
 	}
-	if !namePattern.MatchString(d.Name) {
-		return organization.Team{}, fault.Wrong("body.name", "team name %q must be 1 to 99 letters, digits, '_', '.' or '-', and begin with a letter or digit", d.Name)
+	if !organization.TeamNamePattern.MatchString(d.Name) {
+		return t, false, fault.Wrong("body.name", "team name %q must be 1 to 99 letters, digits, '_', '.' or '-', and begin with a letter or digit", d.Name)
 	}
 	if err := checkWords(d.DisplayName, d.Description); err != nil {
-		return organization.Team{}, err
+		return t, false, err
 	}
 	if d.DisplayName == "" {
 		d.DisplayName = d.Name
 	}
-	t := organization.Team{
+	t = organization.Team{
 		ID: p.NewID(), Organization: o.ID, Name: d.Name, DisplayName: d.DisplayName, Description: d.Description,
 		Origin: d.Origin, External: d.External, Created: p.Now(),
 	}
-	err := again(func() error {
+	taken := fault.New(fault.Conflict, "team '%s' already exists in organization '%s'", t.Name, o.Name).WithReason("already-exists")
+	switch id, err := organization.TeamIDOf(ctx, p, o.ID, t.Name); {
+	case err != nil:
+		return t, false, err
+	case id != "":
+		return t, false, taken
+	}
+	err = again(func() error {
 		changes := organization.CreateTeam(t)
+		leads = false
 		if by.IsPerson() {
 			ms, err := organization.MemberDocs(ctx, p, o.ID, []string{by.ID})
 			if err != nil {
 				return err
 			}
-			if m := ms[0]; m.Exists() {
+			if m := ms[0]; m.Exists() && len(m.Value.Teams) < organization.MaxTeams {
 				joined, err := join(&m, t, true)
 				if err != nil {
 					return err
 				}
 				changes = append(changes, joined, organization.ReplaceMember(m))
+				leads = true
 			}
 		}
 		err := p.Store.Write(ctx, append(changes,
 			event.New(p, o.ID, "team.created", Changed{Organization: o.ID, Team: t.ID, Name: t.Name, By: by.Login}),
 			audit.Record(ctx, p, o.ID, "team-created", "created team %s", t.Name))...)
 		if c := store.AsConflict(err); c != nil && c.On(keys.TeamName(o.ID, t.Name)) {
-			return fault.New(fault.Conflict, "team '%s' already exists in organization '%s'", t.Name, o.Name).WithReason("already-exists")
+			return taken
 		}
 		return err
 	})
-	return t, err
+	return t, leads, err
 }
 
 // join puts a member into a team; the caller writes the member.
@@ -127,11 +134,7 @@ func Delete(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 		if err != nil {
 			return err
 		}
-		items, err := p.Store.BatchGet(ctx, []store.Key{keys.TeamName(o.ID, d.Value.Name)})
-		if err != nil {
-			return err
-		}
-		changes := []store.Change{store.Delete(items[0].Key, max(items[0].Version, 1))}
+		changes := []store.Change{store.Delete(keys.TeamName(o.ID, d.Value.Name), 1)} // a name's item never changes
 		changes = append(changes, organization.Rehold(o.ID, "team/"+d.Value.ID, d.Value.Role, "")...)
 		d.Value.Deleted, d.Value.Role = true, ""
 		return p.Store.Write(ctx, append(changes, organization.ReplaceTeam(d),
@@ -143,6 +146,9 @@ func Delete(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 // Assign gives the team a custom role instead of the one it has; "" takes it. Its members have what the role grants from their next request on.
 func Assign(ctx context.Context, p ports.Ports, by permission.Principal, held permission.Grants, o organization.Organization, called, role string) error {
 	return again(func() error {
+		if id, err := organization.TeamIDOf(ctx, p, o.ID, called); err == nil && role != "" {
+			store.Prefetch(ctx, p.Store, keys.Team(o.ID, id), keys.Role(o.ID, role))
+		}
 		d, err := organization.FindTeam(ctx, p, o, called)
 		if err != nil {
 			return err

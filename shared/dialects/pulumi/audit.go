@@ -41,6 +41,7 @@ type auditLogEvent struct {
 	TokenName     string   `json:"tokenName,omitempty"`
 	ReqOrgAdmin   bool     `json:"reqOrgAdmin"`
 	ReqStackAdmin bool     `json:"reqStackAdmin"`
+	AuthFailure   bool     `json:"authFailure" doc:"the caller was refused, and nothing was done"`
 	ActorName     string   `json:"actorName,omitempty" doc:"of who is not a person: a token of an organization or a team, or the service itself"`
 	ActorURN      string   `json:"actorUrn,omitempty"`
 }
@@ -224,10 +225,11 @@ func auditLogEventOf(e audit.Entry) auditLogEvent {
 		Timestamp: e.At.Unix(), SourceIP: e.SourceIP, Event: auditEvent(e.Slug), Description: e.Description,
 		User:    userInfo{Name: e.Actor.Name, GithubLogin: e.Actor.Login},
 		TokenID: e.Actor.TokenID, TokenName: e.Actor.TokenName,
-		ReqOrgAdmin: e.OrganizationAdmin, ReqStackAdmin: e.StackAdmin,
+		ReqOrgAdmin: e.OrganizationAdmin, ReqStackAdmin: e.StackAdmin, AuthFailure: e.Refused,
 	}
 	switch permission.PrincipalKind(e.Actor.Kind) {
 	case permission.KindUser, permission.KindLease: // a person, or an update that a person started
+	case "stranger": // nobody knows
 	default:
 		out.ActorName = e.Actor.Name
 		if out.ActorName == "" {

@@ -86,8 +86,7 @@ var auditColumns = []string{
 	"Timestamp", "Name", "Login", "Event", "Description", "SourceIP", "RequireOrgAdmin", "RequireStackAdmin", "AuthenticationFailure",
 }
 
-// writeCSV writes entries as CSV (RFC 4180, lines end with LF as the vendor's do). AuthenticationFailure is false throughout: who is
-// refused changes nothing here, not even the audit.
+// writeCSV writes entries as CSV (RFC 4180, but lines end with LF as the vendor's do).
 func writeCSV(w io.Writer, entries iter.Seq2[audit.Entry, error]) error {
 	c := csv.NewWriter(w)
 	if err := c.Write(auditColumns); err != nil {
@@ -99,7 +98,7 @@ func writeCSV(w io.Writer, entries iter.Seq2[audit.Entry, error]) error {
 		}
 		if err := c.Write([]string{
 			e.At.UTC().Format(time.RFC3339), inert(e.Actor.Name), inert(e.Actor.Login), inert(auditEvent(e.Slug)), inert(e.Description),
-			inert(e.SourceIP), strconv.FormatBool(e.OrganizationAdmin), strconv.FormatBool(e.StackAdmin), "false",
+			inert(e.SourceIP), strconv.FormatBool(e.OrganizationAdmin), strconv.FormatBool(e.StackAdmin), strconv.FormatBool(e.Refused),
 		}); err != nil {
 			return err
 		}
@@ -119,8 +118,9 @@ func inert(cell string) string {
 
 // Severities of events, from 0 to 10.
 const (
-	severityUsual = 3
-	severityAdmin = 6
+	severityUsual   = 3
+	severityAdmin   = 6
+	severityRefused = 7
 )
 
 var (
@@ -143,8 +143,11 @@ func writeCEF(w io.Writer, entries iter.Seq2[audit.Entry, error]) error {
 }
 
 func cefLine(e audit.Entry) string {
-	severity := severityUsual
-	if e.OrganizationAdmin || e.StackAdmin {
+	severity, outcome := severityUsual, "success"
+	switch {
+	case e.Refused:
+		severity, outcome = severityRefused, "failure"
+	case e.OrganizationAdmin || e.StackAdmin:
 		severity = severityAdmin
 	}
 	var b strings.Builder
@@ -166,7 +169,7 @@ func cefLine(e audit.Entry) string {
 	}
 	add("suser", e.Actor.Login)
 	add("suid", e.Actor.ID)
-	add("outcome", "success")
+	add("outcome", outcome)
 	add("msg", e.Description)
 	for i, custom := range [][2]string{
 		{"Name", e.Actor.Name}, {"RequireOrgAdmin", strconv.FormatBool(e.OrganizationAdmin)}, {"RequireStackAdmin", strconv.FormatBool(e.StackAdmin)},

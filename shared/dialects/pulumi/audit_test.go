@@ -82,7 +82,7 @@ func TestALeaseThatRanOutIsAuditedAsTheSystemsWork(t *testing.T) {
 	require.Equal(t, 1, c.Sweep())
 	o, err := organization.Find(context.Background(), c.Ports, c.Org)
 	require.NoError(t, err)
-	entries, err := audit.OfOrganization(context.Background(), c.Ports, o.ID, c.Clock.Now(), 1)
+	entries, _, err := audit.List(context.Background(), c.Ports, o.ID, audit.Filter{}, 1)
 	require.NoError(t, err)
 	require.Equal(t, "stack-update-completed", entries[0].Slug)
 	require.Equal(t, "system", entries[0].Actor.Kind)

@@ -26,6 +26,7 @@ func (d dialect) capabilities(context.Context, *struct{}) (*capabilitiesOut, err
 		{Capability: "delta-checkpoint-uploads-v2", Version: 2, Configuration: map[string]any{"checkpointCutoffSizeBytes": deltaCutoff}},
 		{Capability: "batch-encrypt"},
 		{Capability: "deployment-schema-version", Version: 1, Configuration: map[string]any{"version": 4}},
+		{Capability: "stack-policy-packs", Version: 1},
 		{Capability: "api-version", Version: 1, Configuration: map[string]any{"minVersion": 1, "defaultVersion": 9, "maxVersion": 9}},
 	}
 	return out, nil

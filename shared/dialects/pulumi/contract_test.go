@@ -8,6 +8,9 @@ import (
 
 func TestTheServedDocumentIsTheVendors(t *testing.T) {
 	guarantee.Contract(t, pulumiTable, "../../../../shared/api/pulumi.openapi.yaml", map[string]string{
-		"ProjectExists answers with a body, none is served": "an answer to HEAD has none",
+		"AddOrganizationMember answers with a body, none is served": "the vendor's documentation prints a 204 without one",
+		"UploadPolicyPack does not exist":                           "the vendor's archives lie at another service, and its answers give out addresses there",
+		"DownloadPolicyPack does not exist":                         "the vendor's archives lie at another service, and its answers give out addresses there",
+		"ProjectExists answers with a body, none is served":         "an answer to HEAD has none",
 	})
 }

@@ -27,6 +27,12 @@ type commitInfo struct {
 
 // updateInfo is an update in the older shape.
 type updateInfo struct {
+	UpdateFacts
+	Version int64 `json:"version"`
+}
+
+// UpdateFacts is what both shapes say of an update.
+type UpdateFacts struct {
 	Kind            string                 `json:"kind"`
 	StartTime       int64                  `json:"startTime"` // Unix seconds
 	EndTime         int64                  `json:"endTime"`   // Unix seconds; 0 while it runs
@@ -34,13 +40,12 @@ type updateInfo struct {
 	Environment     map[string]string      `json:"environment"`
 	Config          map[string]configValue `json:"config"` // secret values stay encrypted
 	Result          string                 `json:"result" enum:"not-started,in-progress,succeeded,failed"`
-	Version         int64                  `json:"version"`
 	ResourceChanges map[string]int64       `json:"resourceChanges,omitempty"`
 	ResourceCount   *int                   `json:"resourceCount,omitempty"`
 }
 
-// fullUpdate is an update in the newer shape.
-type fullUpdate struct {
+// FullUpdate is an update in the newer shape.
+type FullUpdate struct {
 	Info             updateInfo  `json:"info"`
 	UpdateID         string      `json:"updateID"`
 	GithubCommitInfo *commitInfo `json:"githubCommitInfo,omitempty"`
@@ -51,16 +56,16 @@ type fullUpdate struct {
 }
 
 type updatesBody struct {
-	Updates      []fullUpdate `json:"updates"`
+	Updates      []FullUpdate `json:"updates"`
 	ItemsPerPage int          `json:"itemsPerPage"`
 	Total        int          `json:"total"`
 }
 
 func infoOf(h update.Head) updateInfo {
-	i := updateInfo{
+	i := updateInfo{Version: h.Version, UpdateFacts: UpdateFacts{
 		Kind: string(h.Kind), StartTime: h.Created.Unix(), Message: h.Program.Message, Environment: h.Program.Environment,
-		Config: map[string]configValue{}, Result: resultOf(h.Status), Version: h.Version, ResourceChanges: h.Changes,
-	}
+		Config: map[string]configValue{}, Result: resultOf(h.Status), ResourceChanges: h.Changes,
+	}}
 	if h.DryRun && h.Kind != update.Preview {
 		i.Kind = "P" + i.Kind
 	}
@@ -97,9 +102,9 @@ func resultOf(s update.Status) string {
 	return "failed"
 }
 
-func fullOf(h update.Head, latest int64) fullUpdate {
+func fullOf(h update.Head, latest int64) FullUpdate {
 	info := infoOf(h)
-	return fullUpdate{
+	return FullUpdate{
 		Info: info, UpdateID: h.ID, Version: info.Version, LatestVersion: latest, GithubCommitInfo: commitOf(h.Program),
 		RequestedBy:      userInfo{Name: h.By.Name, GithubLogin: h.By.Login, Email: h.By.Email},
 		RequestedByToken: h.By.Token,
@@ -138,12 +143,14 @@ type getStackUpdatesIn struct {
 
 // updatesAnswer documents both shapes; the older one has neither page nor total.
 type updatesAnswer struct {
-	Updates []struct {
-		fullUpdate
-		updateInfo
-	} `json:"updates"`
-	ItemsPerPage int `json:"itemsPerPage,omitempty"`
-	Total        int `json:"total,omitempty"`
+	Updates      []eitherUpdate `json:"updates"`
+	ItemsPerPage int            `json:"itemsPerPage,omitempty"`
+	Total        int            `json:"total,omitempty"`
+}
+
+type eitherUpdate struct {
+	FullUpdate
+	UpdateFacts
 }
 
 func (d dialect) getStackUpdates(ctx context.Context, in *getStackUpdatesIn) (*rawOut, error) {
@@ -166,7 +173,7 @@ func (d dialect) getStackUpdates(ctx context.Context, in *getStackUpdatesIn) (*r
 }
 
 func pageOf(heads []update.Head, latest int64, page, size, total int) updatesBody {
-	out := updatesBody{Updates: make([]fullUpdate, len(heads)), ItemsPerPage: size, Total: total}
+	out := updatesBody{Updates: make([]FullUpdate, len(heads)), ItemsPerPage: size, Total: total}
 	if page == 0 {
 		out.ItemsPerPage = len(heads)
 	}
@@ -176,7 +183,7 @@ func pageOf(heads []update.Head, latest int64, page, size, total int) updatesBod
 	return out
 }
 
-type latestUpdateOut struct{ Body fullUpdate }
+type latestUpdateOut struct{ Body FullUpdate }
 
 func (d dialect) getLatestStackUpdate(ctx context.Context, _ *getStackIn) (*latestUpdateOut, error) {
 	s := access.Of(ctx).Stack.Value

@@ -36,6 +36,7 @@ func New(p ports.Ports) api.Dialect {
 func target(p api.Params) permission.Target {
 	return permission.Target{
 		Organization: p("orgName"), Project: p("projectName"), Stack: p("stackName"), Update: p("updateID"),
+		Team: p("teamName"), User: p("userLogin") + p("user"),
 	}
 }
 

@@ -38,7 +38,20 @@ var pulumiTable = guarantee.Table{
 		"only spaces":           {"Authorization": {"   "}},
 	},
 	Problem: isVendorError,
+	Own:     map[string]bool{"DeletePersonalToken": true},
 	Warm: func(r boottest.Request) *boottest.Request {
+		if below, ok := strings.CutPrefix(r.Path, "/pulumi/api/orgs/"); ok {
+			path, _, _ := strings.Cut(below, "?")
+			segs := strings.Split(path, "/")
+			w := boottest.Request{Method: http.MethodGet, Path: "/pulumi/api/orgs/" + segs[0] + "/teams"}
+			switch {
+			case len(segs) > 2 && segs[1] == "teams":
+				w.Path += "/" + segs[2]
+			case len(segs) > 2 && segs[1] == "members":
+				w.Path = "/pulumi/api/orgs/" + strings.Join(segs[:3], "/") + "/teams"
+			}
+			return &w
+		}
 		segs := strings.Split(strings.TrimPrefix(r.Path, "/pulumi/api/stacks/"), "/")
 		w := boottest.Request{Method: http.MethodGet, Path: "/pulumi/api/stacks/" + strings.Join(segs[:min(len(segs), 3)], "/")}
 		if len(segs) == 2 {

@@ -16,7 +16,7 @@ const maxSecrets = 1000
 type encryptIn struct {
 	StackPath
 	Body struct {
-		Plaintext []byte `json:"plaintext"`
+		Plaintext string `json:"plaintext" doc:"base64; may be empty"`
 	}
 }
 
@@ -27,7 +27,11 @@ type encryptOut struct {
 }
 
 func (d dialect) encryptValue(ctx context.Context, in *encryptIn) (*encryptOut, error) {
-	sealed, err := stack.Encrypt(ctx, d.Ports, access.Of(ctx).Stack.Value, [][]byte{in.Body.Plaintext})
+	plain, err := decode("plaintext", in.Body.Plaintext)
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := stack.Encrypt(ctx, d.Ports, access.Of(ctx).Stack.Value, [][]byte{plain})
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +43,7 @@ func (d dialect) encryptValue(ctx context.Context, in *encryptIn) (*encryptOut, 
 type decryptIn struct {
 	StackPath
 	Body struct {
-		Ciphertext []byte `json:"ciphertext"`
+		Ciphertext string `json:"ciphertext" doc:"base64"`
 	}
 }
 
@@ -50,8 +54,12 @@ type decryptOut struct {
 }
 
 func (d dialect) decryptValue(ctx context.Context, in *decryptIn) (*decryptOut, error) {
+	sealed, err := decode("ciphertext", in.Body.Ciphertext)
+	if err != nil {
+		return nil, err
+	}
 	a := access.Of(ctx)
-	plain, err := stack.Decrypt(ctx, d.Ports, a.Organization, a.Stack.Value, in.Body.Ciphertext)
+	plain, err := stack.Decrypt(ctx, d.Ports, a.Organization, a.Stack.Value, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -121,9 +129,17 @@ func decodeAll(field string, texts []string) ([][]byte, error) {
 	out := make([][]byte, len(texts))
 	for i, t := range texts {
 		var err error
-		if out[i], err = base64.StdEncoding.DecodeString(t); err != nil {
-			return nil, fault.Wrong(fmt.Sprintf("body.%s[%d]", field, i), "body.%s[%d] is not base64", field, i)
+		if out[i], err = decode(fmt.Sprintf("%s[%d]", field, i), t); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+func decode(field, text string) ([]byte, error) {
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fault.Wrong("body."+field, "body.%s is not base64", field)
+	}
+	return raw, nil
 }

@@ -16,7 +16,6 @@ func TestSecretsComeBackAsTheyWere(t *testing.T) {
 	stack := c.fresh()
 	for _, text := range []string{"", "hunter2", "\x00\xff binary", strings.Repeat("long ", 300_000)} {
 		cipher := c.sealed(stack, text)
-		require.NotContains(t, cipher, text+"=")
 		var out struct{ Plaintext string }
 		c.call("POST", stack+"/decrypt", map[string]any{"ciphertext": cipher}).Into(t, http.StatusOK, &out)
 		require.Equal(t, secret(text), out.Plaintext)

@@ -154,6 +154,7 @@ type listUserStacksIn struct {
 	Project           string `query:"project"`
 	TagName           string `query:"tagName"`
 	TagValue          string `query:"tagValue"`
+	RoleID            string `query:"roleID" doc:"of a custom role: only stacks that it lets its holders read"`
 	MaxResults        int    `query:"maxResults" minimum:"1" maximum:"1000" default:"100"`
 	ContinuationToken string `query:"continuationToken"`
 }
@@ -166,7 +167,7 @@ type listUserStacksOut struct {
 }
 
 func (d dialect) listUserStacks(ctx context.Context, in *listUserStacksIn) (*listUserStacksOut, error) {
-	filter := stack.Filter{Organization: in.Organization, Project: in.Project, TagName: in.TagName, TagValue: in.TagValue}
+	filter := stack.Filter{Organization: in.Organization, Project: in.Project, TagName: in.TagName, TagValue: in.TagValue, Role: in.RoleID}
 	found, token, err := stack.OfUser(ctx, d.Ports, access.Of(ctx).Principal, filter, in.MaxResults, in.ContinuationToken)
 	if err != nil {
 		return nil, err

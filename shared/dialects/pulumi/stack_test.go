@@ -2,6 +2,7 @@ package pulumi_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -293,10 +294,35 @@ func TestAContinuationTokenIsGoodForItsListingAndItsOwnerAlone(t *testing.T) {
 	}
 }
 
+func TestAListedStackSaysWhenItWasUpdatedAndWhatItHolds(t *testing.T) {
+	c := newClient(t)
+	old := c.stack("shop", "old")
+	c.finished(old)
+	c.stack("shop", "new")
+	require.JSONEq(t, `[
+		{"orgName":"acme","projectName":"shop","stackName":"old","lastUpdate":1767323045,"resourceCount":2,"links":{"self":"/acme/shop/old"}},
+		{"orgName":"acme","projectName":"shop","stackName":"new","links":{"self":"/acme/shop/new"}}
+	]`, c.summaries())
+}
+
+// summaries are the listed stacks as they come, but for their ids.
+func (c *client) summaries() string {
+	c.T.Helper()
+	var out struct{ Stacks []map[string]any }
+	c.call("GET", "/user/stacks", nil).Into(c.T, http.StatusOK, &out)
+	for _, s := range out.Stacks {
+		require.NotEmpty(c.T, s["id"])
+		delete(s, "id")
+	}
+	raw, err := json.Marshal(out.Stacks)
+	require.NoError(c.T, err)
+	return string(raw)
+}
+
 func TestAStackThatWasNeverUpdatedExportsAnEmptyDeployment(t *testing.T) {
 	c := newClient(t)
 	require.Equal(t, string(stack.EmptyText()), c.exported(c.fresh()))
-	require.JSONEq(t, `{"version":3,"deployment":{"manifest":{"time":"0001-01-01T00:00:00Z","magic":"","version":""}}}`, string(stack.EmptyText()))
+	require.JSONEq(t, `{"version":3,"deployment":{"manifest":{"time":"0001-01-01T00:00:00Z","magic":"","version":""},"metadata":{}}}`, string(stack.EmptyText()))
 	c.call("GET", c.fresh()+"/updates/latest", nil).Into(t, http.StatusNotFound, nil)
 }
 

@@ -18,8 +18,11 @@ type TeamPath struct {
 }
 
 type teamMember struct {
-	userInfo
-	Role string `json:"role" enum:"none,member,admin"`
+	Name        string `json:"name"`
+	GithubLogin string `json:"githubLogin"`
+	AvatarURL   string `json:"avatarUrl"`
+	Email       string `json:"email,omitempty"`
+	Role        string `json:"role" enum:"none,member,admin"`
 }
 
 type teamStackPermission struct {
@@ -86,7 +89,7 @@ func (d dialect) wholeTeam(ctx context.Context, t organization.Team) (*teamOut, 
 		if p.Leads {
 			place = team.Lead
 		}
-		w.Members = append(w.Members, teamMember{userInfo: userInfo{Name: p.Name, GithubLogin: p.Login, Email: p.Email}, Role: string(place)})
+		w.Members = append(w.Members, teamMember{Name: p.Name, GithubLogin: p.Login, Email: p.Email, Role: string(place)})
 	}
 	for _, s := range whole.Stacks {
 		w.Stacks = append(w.Stacks, teamStackPermission{
@@ -174,11 +177,16 @@ func (d dialect) createGitHubTeam(ctx context.Context, in *createGitHubTeamIn) (
 
 func (d dialect) createTeam(ctx context.Context, draft team.Draft) (*teamOut, error) {
 	a := access.Of(ctx)
-	t, err := team.Create(ctx, d.Ports, a.Principal, a.Organization, draft)
+	t, leads, err := team.Create(ctx, d.Ports, a.Principal, a.Organization, draft)
 	if err != nil {
 		return nil, err
 	}
-	return d.wholeTeam(ctx, t)
+	if !leads {
+		return &teamOut{teamOf(t, team.Outside)}, nil
+	}
+	w := teamOf(t, team.Lead)
+	w.Members = []teamMember{{Name: a.User.Name, GithubLogin: a.User.Login, Email: a.User.Email, Role: string(team.Lead)}}
+	return &teamOut{w}, nil
 }
 
 func (d dialect) deleteTeam(ctx context.Context, in *teamIn) (*struct{}, error) {

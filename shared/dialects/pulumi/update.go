@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/polyplane/polyplane/shared/core/access"
+	"github.com/polyplane/polyplane/shared/core/policy"
 	"github.com/polyplane/polyplane/shared/core/update"
 )
 
@@ -50,9 +51,10 @@ type createUpdateIn struct {
 
 type createUpdateOut struct {
 	Body struct {
-		UpdateID   string    `json:"updateID"`
-		Messages   []message `json:"messages,omitempty"`
-		AISettings struct {
+		UpdateID         string           `json:"updateID"`
+		RequiredPolicies []requiredPolicy `json:"requiredPolicies,omitempty"`
+		Messages         []message        `json:"messages,omitempty"`
+		AISettings       struct {
 			CopilotIsEnabled bool `json:"copilotIsEnabled"`
 		} `json:"aiSettings"`
 	}
@@ -63,6 +65,10 @@ func (d dialect) createUpdate(kind update.Kind) func(context.Context, *createUpd
 	return func(ctx context.Context, in *createUpdateIn) (*createUpdateOut, error) {
 		a := access.Of(ctx)
 		b := in.Body
+		required, err := policy.RequiredOf(ctx, d.Ports, a.Stack.Value, "")
+		if err != nil {
+			return nil, err
+		}
 		u, err := update.Create(ctx, d.Ports, a.Stack.Value, a.By(), kind, b.Options.DryRun, update.Program{
 			Name: b.Name, Runtime: b.Runtime, Main: b.Main, Description: b.Description,
 			Options: document(b.Options), Config: document(b.Config), Message: b.Metadata.Message, Environment: b.Metadata.Environment,
@@ -71,7 +77,7 @@ func (d dialect) createUpdate(kind update.Kind) func(context.Context, *createUpd
 			return nil, err
 		}
 		out := &createUpdateOut{}
-		out.Body.UpdateID = u.ID
+		out.Body.UpdateID, out.Body.RequiredPolicies = u.ID, requiredPolicies(ctx, required)
 		return out, nil
 	}
 }

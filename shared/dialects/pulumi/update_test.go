@@ -87,6 +87,13 @@ func TestAJournalComesToTheSameHoweverItsBatchesArrive(t *testing.T) {
 			r.journal(all[:40]...).Into(t, http.StatusNoContent, nil)
 			r.journal(all[20:]...).Into(t, http.StatusNoContent, nil)
 		},
+		"whole, then parts with the same ends": func(r *running, all []entry) {
+			last := len(all) - 1
+			r.journal(all...).Into(t, http.StatusNoContent, nil)
+			r.journal(all[last]).Into(t, http.StatusNoContent, nil)
+			r.journal(all[0], all[last]).Into(t, http.StatusNoContent, nil)
+			r.journal(all[0]).Into(t, http.StatusNoContent, nil)
+		},
 	}
 	for name, send := range ways {
 		r := c.start(c.stack("shop", strings.ReplaceAll(strings.ReplaceAll(name, " ", "-"), ",", "")), "update", 1)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/update"
+	"github.com/polyplane/polyplane/shared/store"
 )
 
 // bring adopts the updates that an earlier run did not, and then the current checkpoint, if no update left it. One update is held at a
@@ -133,21 +134,42 @@ func (a *arrival) adopt(ctx context.Context, p update.Past) error {
 		a.out.Updates++
 		return nil
 	}
-	if a.stack.Value.Version != a.adoption.Value.Taken || a.stack.Value.Lock != nil {
-		return a.overtaken()
-	}
-	s, adopted, err := update.Adopt(ctx, a.ports, a.stack, a.adoption, p)
+	err := a.adoptOnce(ctx, p)
 	if fault.Is(err, fault.TooLarge) && (p.Program.Config != nil || p.Program.Environment != nil) {
 		a.large++
 		p.Program.Config, p.Program.Environment = nil, nil
-		s, adopted, err = update.Adopt(ctx, a.ports, a.stack, a.adoption, p)
+		err = a.adoptOnce(ctx, p)
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// attempts is how often a write that lost a race, to a change of the stack's tags for example, is made again from fresh reads.
+const attempts = 5
+
+func (a *arrival) adoptOnce(ctx context.Context, p update.Past) error {
+	var err error
+	for range attempts {
+		if a.stack.Value.Version != a.adoption.Value.Taken || a.stack.Value.Lock != nil {
+			return a.overtaken()
+		}
+		s, adopted, adoptErr := update.Adopt(ctx, a.ports, a.stack, a.adoption, p)
+		if err = adoptErr; err == nil {
+			a.stack, a.adoption = s, adopted
+			a.out.Updates++
+			return nil
+		}
+		if store.AsConflict(err) == nil {
+			return err
+		}
+		before := a.adoption.Version
+		if err := a.reread(ctx); err != nil {
+			return err
+		}
+		if a.adoption.Version != before {
+			return refuse("another import of it is under way")
+		}
 	}
-	a.stack, a.adoption = s, adopted
-	a.out.Updates++
-	return nil
+	return err
 }
 
 func (a *arrival) overtaken() error {

@@ -49,13 +49,17 @@ type Outcome struct {
 	Remarks   []string `json:"remarks,omitempty"`
 }
 
-// Progress is how far the import is. Bytes are those of the source.
+// Progress is how far the import is.
 type Progress struct {
-	Stack                       string `json:"stack"`
-	Stacks, AllStacks           int
-	Updates, AllUpdates         int
-	Bytes, AllBytes             int64
-	StackUpdates, AllOfTheStack int
+	Stack        string `json:"stack"`        // the one under way
+	Stacks       int    `json:"stacks"`       // dealt with
+	AllStacks    int    `json:"allStacks"`    // in the source
+	Updates      int    `json:"updates"`      // dealt with
+	AllUpdates   int    `json:"allUpdates"`   // in the source
+	Bytes        int64  `json:"bytes"`        // read, or passed over
+	AllBytes     int64  `json:"allBytes"`     // in the source
+	StackUpdates int    `json:"stackUpdates"` // of the stack, dealt with
+	InStack      int    `json:"inStack"`      // updates that the stack has
 }
 
 // importer is one run.
@@ -82,7 +86,7 @@ func Import(ctx context.Context, p ports.Ports, o Options, tell func(Progress)) 
 	var out []Outcome
 	for _, f := range all {
 		before := im.progress
-		im.progress.Stack, im.progress.StackUpdates, im.progress.AllOfTheStack = f.String(), 0, f.updates
+		im.progress.Stack, im.progress.StackUpdates, im.progress.InStack = f.String(), 0, f.updates
 		im.tell(im.progress)
 		outcome, err := im.stack(ctx, f)
 		if err != nil && !skippable(err) {
@@ -96,8 +100,8 @@ func Import(ctx context.Context, p ports.Ports, o Options, tell func(Progress)) 
 		}
 		im.progress.Stacks++
 		im.progress.Updates, im.progress.Bytes = before.Updates+f.updates, before.Bytes+f.bytes
-		im.tell(im.progress)
 	}
+	im.tell(im.progress)
 	return out, nil
 }
 

@@ -134,7 +134,11 @@ func (a *arrival) place(ctx context.Context) error {
 	case a.DryRun:
 		return nil
 	}
-	if err := update.BeginAdoption(ctx, a.ports, d, a.origin()); err != nil {
+	err = update.BeginAdoption(ctx, a.ports, d, a.origin())
+	if store.AsConflict(err) != nil {
+		return refuse("it was changed here just now")
+	}
+	if err != nil {
 		return err
 	}
 	return a.reread(ctx)

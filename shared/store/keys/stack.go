@@ -52,6 +52,12 @@ func UpdateRow(stack, update string) store.Key { return in(Stack(stack), "update
 // UpdateRows is the partition of the marks of all updates of a stack.
 func UpdateRows(stack string) string { return Stack(stack).Partition("updates") }
 
+// DeploymentSettings is how the stack is deployed.
+func DeploymentSettings(stack string) store.Key { return in(Stack(stack), "deployment", "settings") }
+
+// Deployment is the partition of what belongs to the stack's deployments.
+func Deployment(stack string) string { return Stack(stack).Partition("deployment") }
+
 func update(stack, id, sk string) store.Key { return in(Stack(stack), "update/"+id, sk) }
 
 // UpdateItems is the partition of everything that belongs to one update.
