@@ -1,7 +1,8 @@
 // Command bench prints the tables of the budgets: the journey of an update, the store, the front, and exports. Everything runs in this
 // one process, on loopback with real HTTP, on the embedded store with every write synced, in temporary directories.
 //
-// What it shows depends on the machine, above all on how long its disk takes to sync. Counts (requests, bytes, round trips) do not.
+// Times depend on the machine, above all on how long its disk takes to sync. Counts do not, but for the few reads and writes that the
+// workers of the process make meanwhile.
 package main
 
 import (

@@ -50,6 +50,7 @@ var homes = map[string][]string{
 	"github.com/klauspost/compress/zstd":      {"shared/core/compress", "shared/blob"},
 	"github.com/PlakarKorp/go-cdc-chunkers":   {"shared/blob"},
 	"github.com/google/uuid":                  {"shared/boot"},
+	"github.com/santhosh-tekuri/jsonschema":   {"shared/core/policy"},
 	"github.com/aws/aws-sdk-go-v2/service/s3": {"shared/migrate/pulumi/bucket"},
 }
 

@@ -2,12 +2,13 @@ package api
 
 import (
 	"bytes"
-	"compress/gzip"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/klauspost/compress/gzip" // several times faster than the standard library's on large exports
 )
 
 // compressFrom is the size from which an answer is compressed, in bytes: below it the headers weigh more than what is saved.

@@ -238,7 +238,6 @@ func importHere(ctx context.Context, s Settings, o importOrder, show func(pulumi
 // takeImport carries out an import that came through the control socket.
 func (s *Server) takeImport(w http.ResponseWriter, r *http.Request) {
 	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(time.Time{}) // the server's own would end the request's context
 	var o importOrder
 	answer := json.NewEncoder(w)
 	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&o); err != nil {

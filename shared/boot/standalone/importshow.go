@@ -104,15 +104,18 @@ func summarize(out io.Writer, o importOrder, end importEnd) error {
 			fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\n", s.Stack, result, s.Updates, s.Resources, secrets)
 		}
 		_ = t.Flush()
-		b.WriteString("\n")
 	}
+	var remarks strings.Builder
 	for _, s := range end.Outcomes {
 		if s.Why != "" {
-			fmt.Fprintf(&b, "%s was skipped: %s\n", s.Stack, s.Why)
+			fmt.Fprintf(&remarks, "%s was skipped: %s\n", s.Stack, s.Why)
 		}
 		for _, remark := range s.Remarks {
-			fmt.Fprintf(&b, "%s: %s\n", s.Stack, remark)
+			fmt.Fprintf(&remarks, "%s: %s\n", s.Stack, remark)
 		}
+	}
+	if remarks.Len() > 0 {
+		b.WriteString("\n" + remarks.String())
 	}
 	if len(end.Outcomes) == 0 && end.Error == "" {
 		b.WriteString("There are no stacks in the source.\n")

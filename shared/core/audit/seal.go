@@ -173,7 +173,7 @@ func (s *sealer) end(ctx context.Context) (time.Time, error) {
 			}
 			for _, i := range page.Items {
 				if at, _ := keys.AuditEntryOf(i.SK); !at.IsZero() {
-					end = min2(end, at.Truncate(hour).Add(hour))
+					end = earliest(end, at.Truncate(hour).Add(hour))
 				}
 			}
 		}
@@ -182,7 +182,7 @@ func (s *sealer) end(ctx context.Context) (time.Time, error) {
 	return end, err
 }
 
-func min2(a, b time.Time) time.Time {
+func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
 	}

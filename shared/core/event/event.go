@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/polyplane/polyplane/shared/core/ports"
@@ -80,7 +81,7 @@ func (r *Relay) Deliver(ctx context.Context, limit int) (int, error) {
 
 func (r *Relay) deliver(ctx context.Context, d store.Doc[Event]) error {
 	for _, consume := range r.Consumers[d.Value.Name] {
-		if err := consume(ctx, d.Value); err != nil {
+		if err := guarded(ctx, consume, d.Value); err != nil {
 			r.Ports.Log.Warn("event not delivered", "event", d.Value.Name, "id", d.Value.ID, "attempts", d.Value.Attempts+1, "error", err)
 			d.Due = r.Ports.Now().Add(retryDelay(d.Value.Attempts))
 			d.Value.Attempts++
@@ -88,6 +89,16 @@ func (r *Relay) deliver(ctx context.Context, d store.Doc[Event]) error {
 		}
 	}
 	return ignoreConflict(r.Ports.Store.Write(ctx, d.Delete()))
+}
+
+// guarded keeps a consumer that panics from stopping the relay: its event waits and is tried again, as after an error.
+func guarded(ctx context.Context, consume Consumer, e Event) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("consumer panicked: %v", r)
+		}
+	}()
+	return consume(ctx, e)
 }
 
 // ignoreConflict: another relay handled the event at the same time, which is as good.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/polyplane/polyplane/shared/core/audit"
@@ -209,10 +209,14 @@ type Disabled struct {
 // An event that is handed on again within settled makes no second delivery, so records are pruned only when they are older.
 const settled = time.Hour
 
-// prune removes some of the oldest records behind the last hundred of a hook. It looks after one delivery in sixteen only: it has to
-// read the hundred.
+// pruneEvery is after how many deliveries, on average, records are pruned: fewer than one pruning may remove.
+const pruneEvery = 64
+
+// prune removes some of the oldest records behind the last hundred of a hook. It looks after a few deliveries only, chosen by their ids:
+// it has to read the hundred.
 func (w *Worker) prune(ctx context.Context, d Delivery) error {
-	if d.State == Waiting || !strings.HasSuffix(d.ID, "0") {
+	n, err := strconv.ParseUint(d.ID[len(d.ID)-2:], 16, 8)
+	if d.State == Waiting || err != nil || n%pruneEvery != 0 {
 		return nil
 	}
 	q := store.Query{PK: keys.Deliveries(d.Owner, d.HookID), Descending: true}

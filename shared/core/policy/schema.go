@@ -48,7 +48,7 @@ func (s Schema) compile() (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	const at = "policy:schema"
+	const at = "policy:///schema"
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7)
 	c.UseLoader(nothingElse{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/organization"
 	"github.com/polyplane/polyplane/shared/core/permission"
 	"github.com/polyplane/polyplane/shared/core/ports"
@@ -46,16 +47,16 @@ func OfUser(ctx context.Context, p ports.Ports, by permission.Principal, f Filte
 			return nil, "", err
 		}
 	}
-	orgs, err := organization.Within(ctx, p, by)
+	orgs, err := f.within(ctx, p, by)
 	if err != nil {
 		return nil, "", err
 	}
 	var out []Summary
 	for _, o := range orgs {
-		if o.ID < at.Organization || f.Organization != "" && !strings.EqualFold(f.Organization, o.Name) {
+		if o.ID < at.Organization {
 			continue
 		}
-		v, ok, err := newView(ctx, p, by, o.Organization, f)
+		v, ok, err := newView(ctx, p, by, o, f)
 		if err != nil {
 			return nil, "", err
 		}
@@ -85,6 +86,30 @@ func OfUser(ctx context.Context, p ports.Ports, by permission.Principal, f Filte
 		}
 	}
 	return out, "", nil
+}
+
+// within are the organizations that a listing goes through: the one that the filter names, or all that the principal is within.
+func (f Filter) within(ctx context.Context, p ports.Ports, by permission.Principal) ([]organization.Organization, error) {
+	if f.Organization == "" {
+		joined, err := organization.Within(ctx, p, by)
+		out := make([]organization.Organization, len(joined))
+		for i, j := range joined {
+			out[i] = j.Organization
+		}
+		return out, err
+	}
+	id, err := organization.IDOf(ctx, p, f.Organization)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if s, err := organization.StandingOf(ctx, p, by, id); err != nil || !s.Within {
+		return nil, err
+	}
+	o, err := organization.Of(ctx, p, id)
+	return []organization.Organization{o}, err
 }
 
 func idOfRow(k store.Key) string { return k.SK[strings.LastIndexByte(k.SK, '/')+1:] }

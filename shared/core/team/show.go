@@ -2,7 +2,9 @@ package team
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"sync"
 
 	"github.com/polyplane/polyplane/shared/core/identity"
 	"github.com/polyplane/polyplane/shared/core/organization"
@@ -122,9 +124,12 @@ func Whole(ctx context.Context, p ports.Ports, by permission.Principal, held per
 	if at, ok := places[t.ID]; ok {
 		s.Place = at
 	}
-	if s.People, err = People(ctx, p, t); err != nil || !Sees(held, s.Place) {
-		return s, err
+	var stacksErr error
+	var stacks sync.WaitGroup
+	if Sees(held, s.Place) {
+		stacks.Go(func() { s.Stacks, stacksErr = Stacks(ctx, p, t) })
 	}
-	s.Stacks, err = Stacks(ctx, p, t)
-	return s, err
+	s.People, err = People(ctx, p, t)
+	stacks.Wait()
+	return s, errors.Join(err, stacksErr)
 }

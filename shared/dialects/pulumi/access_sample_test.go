@@ -12,7 +12,40 @@ import (
 	"github.com/polyplane/polyplane/shared/core/permission"
 )
 
-func init() { maps.Copy(samples, accessSamples) }
+func init() {
+	maps.Copy(samples, accessSamples)
+	maps.Copy(neverFilled, accessNeverFilled)
+}
+
+// accessNeverFilled are response properties of rows about members, teams, tokens and roles that stay empty, and why.
+var accessNeverFilled = map[string]string{
+	"* .virtualAdmin":     "there is no identity provider beside this one",
+	"* .listMembersError": "there is no identity provider that could fail",
+	"* accounts":          "there are no insights accounts",
+	"* teams[].accounts":  "there are no insights accounts",
+
+	"* environments":         "teams have none: there are no environments",
+	"* teams[].environments": "teams have none: there are no environments",
+	"* teams[].members":      "not in lists",
+	"* teams[].stacks":       "not in lists",
+
+	"CreatePulumiTeam roleIds": "a new team has none",
+	"CreatePulumiTeam stacks":  "a new team has none",
+	"CreateGitHubTeam roleIds": "a new team has none",
+	"CreateGitHubTeam stacks":  "a new team has none",
+
+	"ListPersonalTokens tokens[].admin":                     "a personal token is its owner",
+	"ListPersonalTokens tokens[].role":                      "a personal token is its owner",
+	"ListTeamTokens tokens[].admin":                         "a team's token has the team's rights",
+	"ListTeamTokens tokens[].role":                          "a team's token has the team's rights",
+	"ListOrgTokensWithRole continuationToken":               "the list is whole",
+	"ListOrgTokensWithRole tokens[].admin":                  "a token with a custom role is none",
+	"ListOrgTokensWithRole tokens[].role.defaultIdentifier": "of built-in roles",
+	"CreateRole defaultIdentifier":                          "of built-in roles",
+	"CreateRole isOrgDefault":                               "a new role is not yet",
+	"UpdateRole defaultIdentifier":                          "of built-in roles",
+	"ListTeamRoles roles[].defaultIdentifier":               "of built-in roles",
+}
 
 // somebody makes a user who is in an organization of their own, and returns their login.
 func somebody(p *boottest.Plane) string {
@@ -145,7 +178,7 @@ var accessSamples = map[string]guarantee.Sample{
 		return at("POST", "/orgs/"+p.Org+"/teams/pulumi", map[string]any{"name": "team" + p.Hex(4), "displayName": "n", "description": "d"})
 	},
 	"CreateGitHubTeam": func(p *boottest.Plane) boottest.Request {
-		return at("POST", "/orgs/"+p.Org+"/teams/github", map[string]any{"githubTeamID": number(p), "name": "team" + p.Hex(4)})
+		return at("POST", "/orgs/"+p.Org+"/teams/github", map[string]any{"githubTeamID": number(p), "name": "team" + p.Hex(4), "description": "d"})
 	},
 	"GetTeam":    teamed("GET", "", nil),
 	"UpdateTeam": teamed("PATCH", "", map[string]any{"newDisplayName": "n", "newDescription": "d"}),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/polyplane/polyplane/shared/boot/boottest"
 	"github.com/polyplane/polyplane/shared/boot/guarantee"
 	"github.com/polyplane/polyplane/shared/core/identity"
 	"github.com/polyplane/polyplane/shared/core/permission"
@@ -89,4 +90,19 @@ func TestAStackMadeAnewUnderItsNameIsNotMistakenForTheOldOneInAWarmProcess(t *te
 	c.call("DELETE", "/stacks/acme/shop/dev", nil).Into(t, http.StatusNoContent, nil)
 	c.call("GET", "/stacks/acme/shop/dev", nil).Into(t, http.StatusNotFound, nil)
 	require.NotEqual(t, old, id(c.stack("shop", "dev")))
+}
+
+func TestALeaseIsGoodForItsOwnUpdateAlone(t *testing.T) {
+	c := newClient(t)
+	stack := c.fresh()
+	running, preview := c.start(stack, "update", 1), c.preview(stack)
+	lost := func(path string) {
+		t.Helper()
+		a := c.Do(boottest.Request{Method: "POST", Path: "/pulumi/api" + path + "/renew_lease", Auth: preview.auth, Body: map[string]any{"duration": 300}})
+		require.Equal(t, http.StatusForbidden, a.Status, "%s", a)
+	}
+	preview.renew(300).Into(t, http.StatusOK, nil)
+	lost(running.at)
+	lost(c.fresh() + "/update/" + preview.id)
+	lost("/stacks/nobody/shop/dev/update/" + preview.id)
 }

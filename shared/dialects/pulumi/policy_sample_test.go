@@ -9,7 +9,21 @@ import (
 	"github.com/polyplane/polyplane/shared/boot/guarantee"
 )
 
-func init() { maps.Copy(samples, policySamples) }
+func init() {
+	maps.Copy(samples, policySamples)
+	maps.Copy(neverFilled, map[string]string{
+		"GetPolicyGroup accounts":                          "there are no Insights accounts",
+		"GetPolicyGroup agentPoolId":                       "policy packs are run by the clients that update stacks",
+		"ListPolicyGroups policyGroups[].numAccounts":      "there are no Insights accounts",
+		"GetStackPolicyGroups policyGroups[].numAccounts":  "there are no Insights accounts",
+		"ListPolicyIssues policyIssues[].resourceVersion":  "only resources of Insights have versions",
+		"GetPolicyIssue policyIssue.resourceVersion":       "only resources of Insights have versions",
+		"UpdatePolicyIssue policyIssue.resourceVersion":    "only resources of Insights have versions",
+		"ListPolicyIssues policyIssues[].assignedTo.email": "the administrator of a test has no address",
+		"GetPolicyIssue policyIssue.assignedTo.email":      "the administrator of a test has no address",
+		"UpdatePolicyIssue policyIssue.assignedTo.email":   "the administrator of a test has no address",
+	})
+}
 
 // packOf is what a client announces of a version of a pack with one policy, "short", that takes the property max.
 func packOf(name, tag string) map[string]any {

@@ -147,6 +147,10 @@ func TestTheDefaultGroupHoldsEveryStackThatIsInNoOther(t *testing.T) {
 		return strings.Join(names, ",")
 	}
 	require.Equal(t, "names", demanded(a))
+	for _, at := range []string{fallback, a + "/policygroups"} {
+		require.Contains(t, string(c.call("GET", at, nil).Body), `"isOrgDefault":true`)
+	}
+	require.Contains(t, string(c.call("GET", c.inOrg("/policypacks/names/versions/1"), nil).Body), `"applied":true`)
 	g := c.group("g", "preventative", a, "others")
 	require.Equal(t, "others", demanded(a))
 	require.Equal(t, "names", demanded(b))

@@ -145,8 +145,41 @@ func (r *stackReference) member() *policy.Member {
 	return &policy.Member{Project: r.RoutingProject, Name: r.Name}
 }
 
+// insightsAccount documents what a request may hold of an account, all of which is refused: there are none here.
 type insightsAccount struct {
-	Name string `json:"name"`
+	Name                 string         `json:"name"`
+	ID                   string         `json:"id,omitempty"`
+	OwnedBy              *userInfo      `json:"ownedBy,omitempty"`
+	Provider             string         `json:"provider,omitempty"`
+	ProviderVersion      string         `json:"providerVersion,omitempty"`
+	ProviderEnvRef       string         `json:"providerEnvRef,omitempty"`
+	ProviderConfig       map[string]any `json:"providerConfig,omitempty"`
+	AgentPoolID          string         `json:"agentPoolID,omitempty"`
+	ScheduledScanEnabled bool           `json:"scheduledScanEnabled,omitempty"`
+	ScanStatus           *accountScan   `json:"scanStatus,omitempty"`
+}
+
+type accountScan struct {
+	ID            string           `json:"id,omitempty"`
+	OrgID         string           `json:"orgId,omitempty"`
+	UserID        string           `json:"userId,omitempty"`
+	AccountName   string           `json:"accountName,omitempty"`
+	Status        string           `json:"status,omitempty"`
+	ResourceCount int64            `json:"resourceCount,omitempty"`
+	StartedAt     string           `json:"startedAt,omitempty"`
+	FinishedAt    string           `json:"finishedAt,omitempty"`
+	LastUpdatedAt string           `json:"lastUpdatedAt,omitempty"`
+	JobTimeout    string           `json:"jobTimeout,omitempty"`
+	Jobs          []accountScanJob `json:"jobs,omitempty"`
+}
+
+type accountScanJob struct {
+	Status      string           `json:"status,omitempty"`
+	Started     string           `json:"started,omitempty"`
+	LastUpdated string           `json:"lastUpdated,omitempty"`
+	Timeout     int64            `json:"timeout,omitempty"`
+	Steps       []map[string]any `json:"steps,omitempty"`
+	Worker      map[string]any   `json:"worker,omitempty"`
 }
 
 type onPolicyGroupIn struct{ PolicyGroupPath }

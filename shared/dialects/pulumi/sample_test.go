@@ -45,7 +45,7 @@ var pulumiTable = guarantee.Table{
 			segs := strings.Split(path, "/")
 			w := boottest.Request{Method: http.MethodGet, Path: "/pulumi/api/orgs/" + segs[0] + "/teams"}
 			switch {
-			case len(segs) > 2 && segs[1] == "teams":
+			case len(segs) > 2 && segs[1] == "teams" && r.Path != w.Path+"/pulumi" && r.Path != w.Path+"/github":
 				w.Path += "/" + segs[2]
 			case len(segs) > 2 && segs[1] == "members":
 				w.Path = "/pulumi/api/orgs/" + strings.Join(segs[:3], "/") + "/teams"

@@ -27,12 +27,12 @@ func TestABatchIsAnsweredInOrderAndByTheVeryTextThatWasSent(t *testing.T) {
 	c := newClient(t)
 	stack := c.fresh()
 	var sealed struct{ Ciphertexts []string }
-	c.call("POST", stack+"/batch-encrypt", map[string]any{"plaintexts": []string{secret("a"), secret("b"), secret("a")}}).Into(t, http.StatusOK, &sealed)
+	c.call("POST", stack+"/batch-encrypt", map[string]any{"plaintexts": []string{secret("a"), secret("b"), secret("c")}}).Into(t, http.StatusOK, &sealed)
 	require.Len(t, sealed.Ciphertexts, 3)
 	var opened struct{ Plaintexts map[string]string }
 	c.call("POST", stack+"/batch-decrypt", map[string]any{"ciphertexts": append(sealed.Ciphertexts, sealed.Ciphertexts[0])}).Into(t, http.StatusOK, &opened)
 	require.Equal(t, map[string]string{
-		sealed.Ciphertexts[0]: secret("a"), sealed.Ciphertexts[1]: secret("b"), sealed.Ciphertexts[2]: secret("a"),
+		sealed.Ciphertexts[0]: secret("a"), sealed.Ciphertexts[1]: secret("b"), sealed.Ciphertexts[2]: secret("c"),
 	}, opened.Plaintexts)
 	c.call("POST", stack+"/batch-decrypt", map[string]any{"ciphertexts": []string{}}).Into(t, http.StatusOK, &opened)
 	c.call("POST", stack+"/batch-encrypt", map[string]any{"plaintexts": []string{}}).Into(t, http.StatusOK, nil)

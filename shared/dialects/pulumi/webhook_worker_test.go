@@ -205,7 +205,7 @@ func TestASlowReceiverDelaysNobodyElse(t *testing.T) {
 		c.hook(c.hooksAt(), "https://slow.example/"+fmt.Sprint(i), nil)
 	}
 	c.hook(c.hooksAt(), "https://fast.example/", nil)
-	const events = 120
+	const events = 60
 	c.occur(events)
 	passUntil(t, c, func(w *hook.Worker) bool {
 		_, err := w.Pass(context.Background())
@@ -223,7 +223,7 @@ func passUntil(t *testing.T, c *client, ok func(*hook.Worker) bool) {
 	t.Helper()
 	w := boot.HookWorker(c.Ports)
 	t.Cleanup(w.Wait)
-	require.Eventually(t, func() bool { return ok(w) }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return ok(w) }, 20*time.Second, 20*time.Millisecond)
 }
 
 func TestTwoWorkersSendADeliveryOnce(t *testing.T) {
@@ -273,7 +273,7 @@ func TestTenThousandEventsReachAReceiverThatFailsEveryThirdTime(t *testing.T) {
 	c.Ports.Outbound = d
 	c.Restart()
 	c.hook(c.hooksAt(), "https://example.com/", nil)
-	const events = 10_000
+	const events = soakEvents
 	c.occur(events)
 	for range 8 {
 		c.Hooks()
@@ -343,8 +343,8 @@ func TestRecordsBehindTheLastHundredAreRemovedAndNoneLivesLongerThanThirtyDays(t
 	c.Restart()
 	h := c.hook(c.hooksAt(), "https://example.com/", nil)
 	one := c.hooksAt() + "/" + h.Name
-	for range 6 {
-		c.occur(60)
+	for range 10 {
+		c.occur(80)
 		c.Hooks()
 		c.Clock.Add(2 * time.Hour)
 	}
@@ -353,7 +353,7 @@ func TestRecordsBehindTheLastHundredAreRemovedAndNoneLivesLongerThanThirtyDays(t
 	owner := hook.OfOrganization(o)
 	page, err := c.Ports.Store.Query(context.Background(), store.Query{PK: owner.Scope.Partition("deliveries/" + hookID(t, c, owner, h.Name))})
 	require.NoError(t, err)
-	require.Less(t, len(page.Items), 260)
+	require.Less(t, len(page.Items), 500, "of 800")
 	c.Clock.Add(31 * 24 * time.Hour)
 	require.Empty(t, c.deliveries(one))
 }

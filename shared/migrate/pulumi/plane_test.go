@@ -40,6 +40,7 @@ type mortal struct {
 	calls atomic.Int64
 	dies  atomic.Int64
 	late  atomic.Bool
+	wrote map[int64]bool // calls that were writes; one process calls one after the other
 }
 
 var errKilled = errors.New("the process was killed here")
@@ -70,6 +71,7 @@ func (m *mortal) Query(ctx context.Context, q store.Query) (store.Page, error) {
 }
 
 func (m *mortal) Write(ctx context.Context, changes ...store.Change) error {
+	m.wrote[m.calls.Load()] = true
 	_, err := through(m, func() (struct{}, error) { return struct{}{}, m.Store.Write(ctx, changes...) })
 	return err
 }
@@ -77,6 +79,7 @@ func (m *mortal) Write(ctx context.Context, changes ...store.Change) error {
 // at makes the process die at a call, or live when n is below zero.
 func (m *mortal) at(n int64, late bool) {
 	m.calls.Store(0)
+	m.wrote = map[int64]bool{}
 	m.dies.Store(n)
 	m.late.Store(late)
 }

@@ -97,7 +97,7 @@ func (a *arrival) check(ctx context.Context) error {
 		return refuse("its secrets would be sealed by this installation, whose address is not known: start the server, or give the address with --url")
 	}
 	a.out.Resources, a.out.Secrets, a.out.Sealed = a.current.Resources, h.secrets, h.sealed
-	if h.kept != "" {
+	if h.kept != "" && h.secrets+a.updates > 0 {
 		a.remark("its secrets stay %s", h.kept)
 	}
 	return nil
