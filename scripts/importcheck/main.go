@@ -44,6 +44,7 @@ var layers = []layer{
 
 // homes says below which paths each dependency may be imported.
 var homes = map[string][]string{
+	module + "shared/outbound/web":            {"shared/boot"},
 	"github.com/danielgtaylor/huma":           {"shared/api"},
 	"github.com/cockroachdb/pebble":           {"shared/store/local"},
 	"github.com/prometheus/":                  {"shared/api/metrics"},
@@ -56,6 +57,8 @@ var homes = map[string][]string{
 
 type pkg struct {
 	ImportPath string
+	Dir        string
+	GoFiles    []string
 	Imports    []string
 }
 
@@ -67,7 +70,12 @@ func main() {
 	}
 	wrong := 0
 	for _, p := range pkgs {
-		for _, complaint := range check(p) {
+		outgoing, err := outgoingCalls(p)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "importcheck:", err)
+			os.Exit(2)
+		}
+		for _, complaint := range append(check(p), outgoing...) {
 			fmt.Println(complaint)
 			wrong++
 		}
@@ -79,7 +87,7 @@ func main() {
 }
 
 func list() ([]pkg, error) {
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports", "./...").Output()
 	if err != nil {
 		return nil, err
 	}

@@ -89,6 +89,11 @@ var odd = map[string]string{
 	"hash": "a%23b", "quote": "a%22b", "percent": "a%25b",
 }
 
+// oddTexts are texts in JSON that a rule may refuse and nothing may stumble over.
+var oddTexts = map[string]string{
+	"empty": `""`, "control characters": `"\u0000\n"`, "punctuation": `"☃/../%2F\"'{"`, "5,000 characters": `"` + strings.Repeat("x", 5000) + `"`,
+}
+
 func pathInputs(tb Table, op api.Operation, values map[string]string) (out []input) {
 	for _, name := range sorted(values) {
 		for _, sort := range sorted(odd) {
@@ -197,6 +202,11 @@ func bodyInputs(t *testing.T, sample boottest.Request, s schema, required bool) 
 		switch {
 		case p.is("string"):
 			out = append(out, set("a number", "7", refused), set("an object", "{}", refused))
+			for _, sort := range sorted(oddTexts) {
+				in := set(sort, oddTexts[sort], either)
+				in.field = "" // the sentence is the rule's, in its own words
+				out = append(out, in)
+			}
 		case p.is("integer"), p.is("number"):
 			out = append(out, set("a text", `"x"`, refused), set("a list", "[]", refused), set("huge", "1e400", refused))
 			if p.is("integer") {

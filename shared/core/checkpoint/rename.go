@@ -25,20 +25,60 @@ func Move(deployment []byte, from, to Place) ([]byte, error) {
 	return joinObject(all), nil
 }
 
+// MoveText is Move of the deployment in an untyped text; what stands around it stays byte for byte.
+func MoveText(text []byte, from, to Place) ([]byte, error) {
+	start, end, ok := find(text, "deployment")
+	if !ok || isNull(text[start:end]) {
+		return text, nil
+	}
+	moved, err := Move(text[start:end], from, to)
+	return splice(text, start, end, moved), err
+}
+
 // MoveSecrets rewrites only the place in the state of the service's secrets provider, for a stack that belongs to another organization
-// now. It returns the deployment itself when there is nothing to rewrite.
+// now. Everything else stays byte for byte; it returns the deployment itself when there is nothing to rewrite.
 func MoveSecrets(deployment []byte, to Place) []byte {
-	secrets := memberOf(deployment, "secrets_providers")
+	start, end, ok := find(deployment, "secrets_providers")
+	if !ok {
+		return deployment
+	}
+	secrets := deployment[start:end]
 	if moved := moveSecrets(secrets, to); string(moved) != string(secrets) {
-		all := members(deployment)
-		for i := range all {
-			if string(all[i].name) == "secrets_providers" {
-				all[i].value = moved
-			}
-		}
-		return joinObject(all)
+		return splice(deployment, start, end, moved)
 	}
 	return deployment
+}
+
+// MoveSecretsText is MoveSecrets of the deployment in an untyped text.
+func MoveSecretsText(text []byte, to Place) []byte {
+	start, end, ok := find(text, "deployment")
+	if !ok {
+		return text
+	}
+	deployment := text[start:end]
+	if moved := MoveSecrets(deployment, to); string(moved) != string(deployment) {
+		return splice(text, start, end, moved)
+	}
+	return text
+}
+
+// find returns where the value of an object's member stands, the last one's where a name is repeated, as decoders take it.
+func find(raw []byte, name string) (start, end int, ok bool) {
+	s := &scanner{data: raw, limit: storedDepth}
+	_, err := s.object(0, func(called []byte, at int) (int, error) {
+		after, err := s.value(at)
+		if string(called) == name {
+			start, end, ok = at, after, true
+		}
+		return after, err
+	})
+	return start, end, ok && err == nil
+}
+
+// splice returns a copy of raw with other bytes from start to end.
+func splice(raw []byte, start, end int, with []byte) []byte {
+	out := make([]byte, 0, len(raw)-(end-start)+len(with))
+	return append(append(append(out, raw[:start]...), with...), raw[end:]...)
 }
 
 func moveList(raw []byte, from, to Place) []byte {

@@ -78,6 +78,9 @@ func Users(ctx context.Context, p ports.Ports, ids []string) ([]User, error) {
 
 // FindUser returns the user of a login, in any case, or fault.NotFound.
 func FindUser(ctx context.Context, p ports.Ports, login string) (store.Doc[User], error) {
+	if !LoginPattern.MatchString(login) {
+		return store.Doc[User]{}, fault.Missing("user %q not found", login)
+	}
 	id, err := UserIDOf(ctx, p, login)
 	if err != nil {
 		return store.Doc[User]{}, err

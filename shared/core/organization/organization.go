@@ -61,6 +61,9 @@ func Find(ctx context.Context, p ports.Ports, called string) (Organization, erro
 // IDOf returns the id of the organization of a name, in any case, or fault.NotFound. It reads nothing of the organization but where
 // its name leads.
 func IDOf(ctx context.Context, p ports.Ports, called string) (string, error) {
+	if !identity.LoginPattern.MatchString(called) {
+		return "", fault.Missing("organization %q not found", called)
+	}
 	n, err := nameKind.Get(ctx, p.Store, keys.OrganizationName(called))
 	if errors.Is(err, store.ErrNotFound) {
 		return "", fault.Missing("organization %q not found", called)

@@ -12,8 +12,7 @@ import (
 
 // grant is a role on a stack, held by a user, a team or a token; it is written on the stack's side and on the holder's.
 type grant struct {
-	Role    permission.Role `json:"role"`
-	Project string          `json:"project"` // id
+	Role permission.Role `json:"role"`
 }
 
 var grantKind = store.NewKind[grant]("grant", 1)
@@ -25,7 +24,7 @@ func Grant(s Stack, user string, role permission.Role) []store.Change {
 
 // GrantTo is Grant to any holder (see permission.Principal.Holder).
 func GrantTo(s Stack, holder string, role permission.Role) []store.Change {
-	g := grant{Role: role, Project: s.Project}
+	g := grant{Role: role}
 	return []store.Change{
 		grantKind.Create(keys.StackGrantOf(s.ID, holder), g),
 		grantKind.Create(keys.HolderGrant(s.Organization, holder, s.ID), g),

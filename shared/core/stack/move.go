@@ -86,38 +86,70 @@ func move(ctx context.Context, p ports.Ports, s *Stack, toOrganization, user, ne
 	return changes, nil
 }
 
-// maxMovedGrants is how many grants one transfer rewrites or ends: both sides of each.
-const maxMovedGrants = 30
+// maxGrantsRead bounds the grants of a stack that a transfer reads.
+const maxGrantsRead = 1000
 
-// Transfer moves a stack that no update holds to another organization under its own names. The grants of people move with it, those of
-// teams end; when there are more than one write can take, they must be taken back first.
+// Transfer moves a stack that no update holds to another organization under its own names. Grants of people who are members there move
+// with it; those of everybody else, of teams and of tokens end, since they were given by another organization. A caller without a grant
+// becomes the stack's creator there. When there are more grants than one write takes, they must be taken back first.
 func Transfer(ctx context.Context, p ports.Ports, by permission.Principal, from, to organization.Organization, d store.Doc[Stack]) error {
 	path := d.Value.Path(from.Name)
-	grants, err := grantKind.All(ctx, p.Store, store.Query{PK: keys.StackGrants(d.Value.ID)}, maxMovedGrants)
-	if err != nil {
-		return fault.New(fault.Conflict, "more than %d people and teams hold permissions on the stack: take them back before the transfer", maxMovedGrants).Because(err)
-	}
 	changes, err := move(ctx, p, &d.Value, to.ID, by.ID, d.Value.ProjectName, d.Value.Name)
 	if err != nil {
 		return err
 	}
-	for _, g := range grants {
+	more, grants, err := moveGrants(ctx, p, by, from, to, d.Value)
+	if err != nil {
+		return err
+	}
+	left := Happened{Stack: d.Value.ID, Organization: from.ID, Project: d.Value.ProjectName, Name: d.Value.Name, By: by.Login}
+	changes = append(append(changes, more...), Replace(d),
+		event.New(p, from.ID, "stack.transferred", left), // what the old organization kept about the stack goes
+		audit.Record(ctx, p, from.ID, "stack-transferred-to-organization", "transferred stack %s to organization %s", path, to.Name),
+		audit.Record(ctx, p, to.ID, "stack-transferred-to-organization", "received stack %s from organization %s", d.Value.Path(to.Name), from.Name))
+	if len(changes) > store.MaxCoreChanges {
+		return fault.New(fault.Conflict, "%d people and teams hold permissions on the stack, more than can be moved at once: take some back before the transfer", grants)
+	}
+	return p.Store.Write(ctx, changes...)
+}
+
+// moveGrants are the changes that bring the grants on a stack to another organization, and how many grants those are.
+func moveGrants(ctx context.Context, p ports.Ports, by permission.Principal, from, to organization.Organization, s Stack) ([]store.Change, int, error) {
+	grants, err := grantKind.All(ctx, p.Store, store.Query{PK: keys.StackGrants(s.ID)}, maxGrantsRead)
+	if err != nil {
+		return nil, 0, err
+	}
+	wanted := make([]store.Key, len(grants))
+	people := make([]string, len(grants)) // user ids; for a team or a token a key that leads nowhere
+	for i, g := range grants {
 		holder := keys.HolderOf(g.Key)
-		mirror, err := grantKind.Get(ctx, p.Store, keys.HolderGrant(from.ID, holder, d.Value.ID))
-		if err != nil {
-			return err
+		wanted[i] = keys.HolderGrant(from.ID, holder, s.ID)
+		people[i] = strings.TrimPrefix(holder, "user/")
+	}
+	mirrors, err := p.Store.BatchGet(ctx, wanted)
+	if err != nil {
+		return nil, 0, err
+	}
+	members, err := organization.MemberDocs(ctx, p, to.ID, people)
+	if err != nil {
+		return nil, 0, err
+	}
+	var changes []store.Change
+	caller := false
+	for i, g := range grants {
+		holder := keys.HolderOf(g.Key)
+		if mirrors[i].Version > 0 {
+			changes = append(changes, store.Delete(mirrors[i].Key, mirrors[i].Version))
 		}
-		changes = append(changes, mirror.Delete())
-		if !strings.HasPrefix(holder, "user/") { // a team or a token of the old organization has no place in the new one
+		if !members[i].Exists() {
 			changes = append(changes, g.Delete())
 			continue
 		}
-		g.Value.Project = d.Value.Project
-		changes = append(changes, grantKind.Replace(g), grantKind.Create(keys.HolderGrant(to.ID, holder, d.Value.ID), g.Value))
+		caller = caller || holder == by.Holder()
+		changes = append(changes, members[i].Check(), grantKind.Create(keys.HolderGrant(to.ID, holder, s.ID), g.Value))
 	}
-	left := Happened{Stack: d.Value.ID, Organization: from.ID, Project: d.Value.ProjectName, Name: d.Value.Name, By: by.Login}
-	return p.Store.Write(ctx, append(changes, Replace(d),
-		event.New(p, from.ID, "stack.transferred", left), // what the old organization kept about the stack goes
-		audit.Record(ctx, p, from.ID, "stack-transferred-to-organization", "transferred stack %s to organization %s", path, to.Name),
-		audit.Record(ctx, p, to.ID, "stack-transferred-to-organization", "received stack %s from organization %s", d.Value.Path(to.Name), from.Name))...)
+	if !caller {
+		changes = append(changes, GrantTo(s, by.Holder(), permission.StackCreator)...)
+	}
+	return changes, len(grants), nil
 }

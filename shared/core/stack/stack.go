@@ -108,6 +108,16 @@ func Find(ctx context.Context, p ports.Ports, organization, project, called stri
 	return d, err
 }
 
+// Reread returns a stack as it is now, for a write that lost a race. One that was deleted or moved meanwhile is fault.NotFound, even when
+// another stack has its name: what was asked for was asked for under that name, by somebody who may do it there.
+func Reread(ctx context.Context, p ports.Ports, s Stack) (store.Doc[Stack], error) {
+	d, err := Find(ctx, p, s.Organization, s.ProjectName, s.Name)
+	if err == nil && d.Value.ID != s.ID {
+		return store.Doc[Stack]{}, missing(s.ProjectName, s.Name)
+	}
+	return d, err
+}
+
 // IDOf returns the id of the stack of a name, or fault.NotFound. It reads nothing of the stack but where its name leads.
 func IDOf(ctx context.Context, p ports.Ports, organization, project, called string) (string, error) {
 	if !NamePattern.MatchString(called) || !NamePattern.MatchString(project) {

@@ -112,7 +112,7 @@ func retag(ctx context.Context, p ports.Ports, o organization.Organization, d st
 		if store.AsConflict(err) == nil {
 			return err
 		}
-		if d, err = Find(ctx, p, d.Value.Organization, d.Value.ProjectName, d.Value.Name); err != nil {
+		if d, err = Reread(ctx, p, d.Value); err != nil {
 			return err
 		}
 	}
@@ -129,7 +129,7 @@ func Configure(ctx context.Context, p ports.Ports, o organization.Organization, 
 		if store.AsConflict(err) == nil {
 			return err
 		}
-		if d, err = Find(ctx, p, d.Value.Organization, d.Value.ProjectName, d.Value.Name); err != nil {
+		if d, err = Reread(ctx, p, d.Value); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,9 @@ func History(ctx context.Context, p ports.Ports, s stack.Stack, page, size int) 
 	total := int(s.Version)
 	newest, oldest := s.Version, max(s.Version-MaxHistory+1, 1)
 	if page > 0 {
+		if page-1 > total/size { // far behind the end, where the product below would overflow
+			return nil, total, nil
+		}
 		newest = s.Version - int64(page-1)*int64(size)
 		oldest = max(newest-int64(size)+1, 1)
 	}
@@ -65,7 +68,7 @@ func Previews(ctx context.Context, p ports.Ports, s stack.Stack, version int64, 
 	}
 	total := len(rows)
 	if page > 0 {
-		from := min((page-1)*size, total)
+		from := min(min(page-1, total)*size, total) // a page far behind the end is empty
 		rows = rows[from:min(from+size, total)]
 	}
 	heads, err := headsOf(ctx, p, s.ID, rows)

@@ -3,7 +3,6 @@ package update
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 
 	"github.com/polyplane/polyplane/shared/core/checkpoint"
 	"github.com/polyplane/polyplane/shared/core/fault"
@@ -49,23 +48,13 @@ func importable(ctx context.Context, p ports.Ports, s stack.Stack, text []byte) 
 	return found, err
 }
 
-// What marks a secret in a deployment; see the client's sdk/go/common/resource/sig.
-const (
-	signatureKey    = "4dabf18193072939515e22adb298388d"
-	secretSignature = "1b47061264138c4ac30d75fd1eb44270"
-)
-
 // opens checks that every secret of a deployment was sealed with the stack's key.
 func opens(ctx context.Context, p ports.Ports, s stack.Stack, deployment []byte) error {
 	key, err := stack.DataKey(ctx, p, s)
 	if err != nil {
 		return err
 	}
-	var v any
-	if err := json.Unmarshal(deployment, &v); err != nil {
-		return fault.Wrong("body.deployment", "body.deployment is not JSON").Because(err)
-	}
-	return eachSecret(v, func(ciphertext string) error {
+	return checkpoint.EachSecret(deployment, func(ciphertext string) error {
 		sealed, err := base64.StdEncoding.DecodeString(ciphertext)
 		if err == nil {
 			_, err = stack.Open(key, sealed)
@@ -75,27 +64,4 @@ func opens(ctx context.Context, p ports.Ports, s stack.Stack, deployment []byte)
 		}
 		return nil
 	})
-}
-
-func eachSecret(v any, visit func(ciphertext string) error) error {
-	switch v := v.(type) {
-	case map[string]any:
-		if v[signatureKey] == secretSignature {
-			if c, ok := v["ciphertext"].(string); ok {
-				return visit(c)
-			}
-		}
-		for _, part := range v {
-			if err := eachSecret(part, visit); err != nil {
-				return err
-			}
-		}
-	case []any:
-		for _, part := range v {
-			if err := eachSecret(part, visit); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

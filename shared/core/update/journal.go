@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -50,11 +51,13 @@ func Journal(ctx context.Context, p ports.Ports, l store.Doc[Lease], entries []c
 	}
 	body := checkpoint.EncodeBatch(entries)
 	first, last := span(entries)
-	sealed := key.Seal(compress.Zstd(body), journalPurpose)
-	batch := journalKind.Keep(keys.JournalBatch(l.Value.Stack, l.Value.Update, first, last, digest(body)), sealed)
-	if batch.Item.Size() > store.MaxItemBytes {
-		return fault.New(fault.TooLarge, "the batch is larger than %d KB when compressed: send fewer entries at once", store.MaxItemBytes>>10)
+	kept := store.Raw(key.Seal(compress.Zstd(body), journalPurpose))
+	if len(kept) > maxBatchItem {
+		if kept, err = inChunks(ctx, p, l.Value, key, body); err != nil {
+			return err
+		}
 	}
+	batch := journalKind.Keep(keys.JournalBatch(l.Value.Stack, l.Value.Update, first, last, digest(body)), kept)
 	l, err = whileHeld(ctx, p, l, over, batch)
 	if err != nil {
 		return err
@@ -112,7 +115,7 @@ func replay(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey) (
 			return replayed{}, err
 		}
 		for _, d := range docs {
-			entries, err := openBatch(key, d)
+			entries, err := openBatch(ctx, p, l, key, d)
 			if err != nil {
 				return replayed{}, err
 			}
@@ -130,12 +133,40 @@ func replay(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey) (
 	}
 }
 
-func openBatch(key *keyring.DataKey, d store.Doc[store.Raw]) ([]checkpoint.Entry, error) {
-	packed, err := key.Open(d.Value, journalPurpose)
+// A batch that does not fit an item, such as one entry about a resource with a large text in its state, is kept as chunks; the item then
+// holds this byte, which begins no sealed text, and the manifest. The chunks are younger than any collection's grace for as long as
+// the journal is read.
+const chunkedBatch = 'c'
+
+// maxBatchItem is from how many sealed bytes on a batch is kept as chunks.
+const maxBatchItem = store.MaxItemBytes - 8<<10
+
+func inChunks(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey, body []byte) (store.Raw, error) {
+	m, err := keepText(ctx, p, l.Stack, key, body)
 	if err != nil {
-		return nil, fmt.Errorf("journal batch %s: %w", d.SK, err)
+		return nil, err
 	}
-	body, err := compress.Unzstd(packed, maxBatchBytes)
+	named, err := json.Marshal(m)
+	return append(store.Raw{chunkedBatch}, named...), err
+}
+
+func bodyOf(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey, kept store.Raw) ([]byte, error) {
+	if len(kept) > 0 && kept[0] == chunkedBatch {
+		var m blob.Manifest
+		if err := json.Unmarshal(kept[1:], &m); err != nil {
+			return nil, err
+		}
+		return blob.Read(ctx, p.Blobs, l.scope(), key, m)
+	}
+	packed, err := key.Open(kept, journalPurpose)
+	if err != nil {
+		return nil, err
+	}
+	return compress.Unzstd(packed, maxBatchBytes)
+}
+
+func openBatch(ctx context.Context, p ports.Ports, l Lease, key *keyring.DataKey, d store.Doc[store.Raw]) ([]checkpoint.Entry, error) {
+	body, err := bodyOf(ctx, p, l, key, d.Value)
 	if err != nil {
 		return nil, fmt.Errorf("journal batch %s: %w", d.SK, err)
 	}

@@ -57,38 +57,37 @@ func rename(ctx context.Context, p ports.Ports, o organization.Organization, s s
 		if err != nil {
 			return "", err
 		}
-		u, err := stack.ReadCheckpoint(ctx, p, s.Value.ID, s.Value.Checkpoint.Version, key)
+		text, ok, err := stack.CheckpointText(ctx, p, s.Value.ID, c.Version, key)
 		if err != nil {
 			return "", err
 		}
-		if u.Deployment != nil {
+		if ok {
 			from := checkpoint.Place{Organization: o.Name, Project: s.Value.ProjectName, Stack: s.Value.Name}
 			to := checkpoint.Place{Organization: o.Name, Project: newProject, Stack: newName}
-			if u.Deployment, err = checkpoint.Move(u.Deployment, from, to); err != nil {
+			if in.text, err = checkpoint.MoveText(text, from, to); err != nil {
 				return "", err
 			}
-			in.text, in.resources = checkpoint.EncodeUntyped(u), s.Value.Checkpoint.Resources
+			in.resources = c.Resources
 		}
 	}
 	return perform(ctx, p, o, s, in)
 }
 
 // TransferStack gives a stack to another organization, in which the caller may create stacks. Nothing below the stack is rewritten:
-// history, tags and key go with it. Grants of people stay; those who are not members there cannot use them. A taken name or a held
-// stack is fault.Conflict.
+// history, tags, key, configuration and hooks go with it; for grants see stack.Transfer. A taken name or a held stack is fault.Conflict.
 func TransferStack(ctx context.Context, p ports.Ports, by permission.Principal, o organization.Organization, s store.Doc[stack.Stack], to string) error {
 	target, err := organization.Find(ctx, p, to)
 	if err != nil {
 		return err
 	}
-	m, member, err := organization.MemberOf(ctx, p, target.ID, by.ID)
+	standing, err := organization.StandingOf(ctx, p, by, target.ID)
 	if err != nil {
 		return err
 	}
-	if !member {
+	if !standing.Within {
 		return fault.Missing("organization %q not found", to)
 	}
-	if !(permission.Grants{m.Role}).Allow(permission.StackCreate) {
+	if !standing.Grants(target, permission.Subject{}).Allow(permission.StackCreate) {
 		return fault.New(fault.Forbidden, "%s may not create stacks in organization %s", by.Login, target.Name)
 	}
 	if target.ID == o.ID {

@@ -53,12 +53,7 @@ func located(text []byte, o organization.Organization, s stack.Stack) []byte {
 	if !s.Moved {
 		return text
 	}
-	u, err := checkpoint.DecodeUntyped(text, "checkpoint")
-	if err != nil || u.Deployment == nil {
-		return text
-	}
-	u.Deployment = checkpoint.MoveSecrets(u.Deployment, checkpoint.Place{Organization: o.Name, Project: s.ProjectName, Stack: s.Name})
-	return checkpoint.EncodeUntyped(u)
+	return checkpoint.MoveSecretsText(text, checkpoint.Place{Organization: o.Name, Project: s.ProjectName, Stack: s.Name})
 }
 
 func current(ctx context.Context, p ports.Ports, s stack.Stack) ([]byte, error) {

@@ -143,9 +143,9 @@ func start(ctx context.Context, p ports.Ports, o organization.Organization, s st
 	return Started{Version: u.Value.Version, Token: text, Expires: l.Expires, Journal: l.Journal}, nil
 }
 
-// reread reads a stack again after a lost race; one that was deleted meanwhile is fault.NotFound.
+// reread is stack.Reread, whatever the request remembers.
 func reread(ctx context.Context, p ports.Ports, s stack.Stack) (store.Doc[stack.Stack], error) {
-	return stack.Find(store.Remember(ctx), p, s.Organization, s.ProjectName, s.Name)
+	return stack.Reread(store.Remember(ctx), p, s)
 }
 
 // Unlocked returns the stack once no update holds it. A holder whose lease ran out, or whose finish was begun, is finished here; one

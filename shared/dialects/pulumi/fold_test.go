@@ -32,3 +32,18 @@ func TestALongJournalIsReadFromItsFold(t *testing.T) {
 	long.Relay()
 	require.Len(t, c.export(long.stack).urns(), (foldedAt-1)/2+2)
 }
+
+func TestAnEntryThatFitsNoItemIsKeptAllTheSame(t *testing.T) {
+	c := newClient(t)
+	stack := c.stack("shop", "dev")
+	u := c.start(stack, "update", 1)
+	entries := u.made(urn(1))
+	text := c.Hex(700_000) // random, so that compression does not make it fit
+	entries[2]["state"].(map[string]any)["outputs"] = map[string]any{"archive": text}
+	u.journal(entries...).Into(t, http.StatusNoContent, nil)
+	u.journal(entries...).Into(t, http.StatusNoContent, nil)
+	require.Contains(t, string(c.call(http.MethodGet, stack+"/export", nil).Body), text)
+	u.complete("succeeded").Into(t, http.StatusNoContent, nil)
+	c.Relay()
+	require.Contains(t, string(c.call(http.MethodGet, stack+"/export", nil).Body), text)
+}

@@ -153,6 +153,10 @@ func kept(h http.Header) []outbound.Header {
 	return out
 }
 
+// noPublicAddress is said both of names without address and of those with a forbidden one, so that nobody learns which names there are
+// in a private network.
+const noPublicAddress = "the receiver has no public address"
+
 // dialChecked resolves a name once, refuses it when any of its addresses is forbidden, and connects to the addresses in turn.
 func (c *Caller) dialChecked(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
@@ -170,7 +174,7 @@ func (c *Caller) dialChecked(ctx context.Context, network, address string) (net.
 	}
 	for _, a := range addrs {
 		if !c.allow.Dial(host, netip.AddrPortFrom(a, uint16(n))) {
-			return nil, &outbound.Failure{Reason: outbound.Refused, Message: "the receiver's name leads to an address that is not public, which may not be called"}
+			return nil, &outbound.Failure{Reason: outbound.Refused, Message: noPublicAddress}
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, hostKey{}, host), dialTimeout)
@@ -193,7 +197,7 @@ func (c *Caller) addresses(ctx context.Context, host string) ([]netip.Addr, erro
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, &outbound.Failure{Reason: outbound.Unresolved, Message: "the receiver's name has no address"}
+		return nil, &outbound.Failure{Reason: outbound.Unresolved, Message: noPublicAddress}
 	}
 	out := make([]netip.Addr, len(found))
 	for i, a := range found {
@@ -211,7 +215,7 @@ func (c *Caller) dialSocket(ctx context.Context, network, address string) (net.C
 	d := net.Dialer{Control: func(_, concrete string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(concrete)
 		if err != nil || !c.allow.Dial(host, netip.AddrPortFrom(to.Addr().Unmap(), to.Port())) {
-			return &outbound.Failure{Reason: outbound.Refused, Message: "the receiver's address is not public and may not be called"}
+			return &outbound.Failure{Reason: outbound.Refused, Message: noPublicAddress}
 		}
 		return nil
 	}}
