@@ -156,12 +156,19 @@ func (r *remembering) Write(ctx context.Context, changes ...Change) error {
 // Prefetch reads items that the request will ask for one by one into its memory, in one round trip. Errors show again when they are
 // asked for. Where nothing is remembered it does nothing.
 func Prefetch(ctx context.Context, s Store, keys ...Key) {
-	m := memoryOf(ctx)
-	r, ok := s.(*remembering)
-	if m == nil || !ok || len(keys) == 0 {
-		return
+	if f, ok := s.(prefetcher); ok && len(keys) > 0 {
+		f.prefetch(ctx, keys)
 	}
-	_, _ = r.remembered(ctx, m, keys)
+}
+
+type prefetcher interface {
+	prefetch(ctx context.Context, keys []Key)
+}
+
+func (r *remembering) prefetch(ctx context.Context, keys []Key) {
+	if m := memoryOf(ctx); m != nil {
+		_, _ = r.remembered(ctx, m, keys)
+	}
 }
 
 // Hints guess which keys a request will read from what the last one to the same address read, so that a chain of dependent reads

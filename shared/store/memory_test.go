@@ -141,3 +141,22 @@ func TestHintsAreKeptForTheAddressesUsedLast(t *testing.T) {
 		require.Equal(t, trips, f.trips, "address %d", n)
 	}
 }
+
+func TestAStoreOfOneScopePrefetchesWithinItAlone(t *testing.T) {
+	f, s := newTable()
+	elsewhere := store.Key{PK: "stack/other", SK: "head"}
+	f.items[elsewhere] = store.Item{Key: elsewhere, Version: 1}
+	narrow := store.In(s, store.ScopeOf(at(1)))
+	ctx := store.Remember(context.Background())
+	store.Prefetch(ctx, narrow, at(1), elsewhere)
+	require.Equal(t, 1, f.trips)
+	_, err := narrow.Get(ctx, at(1))
+	require.NoError(t, err)
+	require.Equal(t, 1, f.trips)
+	_, err = s.Get(ctx, elsewhere)
+	require.NoError(t, err)
+	require.Equal(t, 2, f.trips)
+	var scope *store.ScopeError
+	_, err = narrow.Get(ctx, elsewhere)
+	require.ErrorAs(t, err, &scope)
+}

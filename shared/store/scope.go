@@ -83,6 +83,17 @@ func (n *narrowed) Query(ctx context.Context, q Query) (Page, error) {
 	return n.inner.Query(ctx, q)
 }
 
+// prefetch fetches what is within the scopes; whoever asks for the rest is told so then.
+func (n *narrowed) prefetch(ctx context.Context, keys []Key) {
+	within := make([]Key, 0, len(keys))
+	for _, k := range keys {
+		if n.check(k) == nil {
+			within = append(within, k)
+		}
+	}
+	Prefetch(ctx, n.inner, within...)
+}
+
 // Due is not for tenants: the sweepers that read it hold the whole store.
 func (n *narrowed) Due(context.Context, DueQuery) ([]Key, error) {
 	return nil, &ScopeError{Key: Key{PK: "due"}, Allowed: n.scopes}

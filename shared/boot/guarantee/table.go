@@ -29,7 +29,6 @@ type Table struct {
 	Lease   func(p *boottest.Plane) string             // starts work under a lease of its own; returns the Authorization header
 	Bad     map[string]http.Header                     // credentials that nobody can read, by what is wrong with them
 	Problem func(t testing.TB, a boottest.Answer)      // fails unless the body is the vendor's error for the answer's status
-	Within  func(r boottest.Request) []string          // optional: names, besides path parameters, that lead to what the row acts on
 	Warm    func(r boottest.Request) *boottest.Request // optional: a call after which the process knows the target of r
 	Own     map[string]bool                            // optional: rows open to everybody whose target is the caller's own; to others it is not there
 }

@@ -266,5 +266,8 @@ func (a Access) Scopes() []store.Scope {
 	if a.Stack.Exists() {
 		out = append(out, keys.Stack(a.Stack.Value.ID), keys.Project(a.Stack.Value.Project))
 	}
+	if a.Lease.Exists() {
+		out = append(out, keys.Organization(a.Lease.Value.Organization), keys.Stack(a.Lease.Value.Stack))
+	}
 	return out
 }

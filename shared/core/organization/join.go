@@ -52,23 +52,24 @@ func mayGive(held permission.Grants, vs []permission.Verb, what string) error {
 	return fault.New(fault.Forbidden, "%s grants more than you hold yourself, so you may not hand it out or take it away", what)
 }
 
-// Join makes a user a member. Who joins as a plain member gets the organization's default role where it has one. held are the caller's
+// Join makes a user a member and returns them as a listing would. Who joins as a plain member gets the organization's default role where it has one. held are the caller's
 // grants in the organization. Somebody who is a member is fault.Conflict, an unknown user fault.NotFound.
-func Join(ctx context.Context, p ports.Ports, by permission.Principal, held permission.Grants, o Organization, login string, role permission.Role) error {
+func Join(ctx context.Context, p ports.Ports, by permission.Principal, held permission.Grants, o Organization, login string, role permission.Role) (Listed, error) {
 	if err := assignable(role); err != nil {
-		return err
+		return Listed{}, err
 	}
 	if err := mayGive(held, role.Verbs(), "this role"); err != nil {
-		return err
+		return Listed{}, err
 	}
 	u, err := person(ctx, p, o.ID, login)
 	if fault.Is(err, fault.NotFound) {
-		return fault.Missing("user '%s' not found: they must sign up before they can be added", login)
+		return Listed{}, fault.Missing("user '%s' not found: they must sign up before they can be added", login)
 	}
 	if err != nil {
-		return err
+		return Listed{}, err
 	}
-	return again(func() error {
+	var joined Listed
+	err = again(func() error {
 		d, err := memberDoc(ctx, p, o.ID, u.Value.ID)
 		switch {
 		case err != nil:
@@ -81,20 +82,23 @@ func Join(ctx context.Context, p ports.Ports, by permission.Principal, held perm
 			return fault.New(fault.Conflict, "'%s' is already a member of organization '%s'", u.Value.Login, o.Name).WithReason("already-exists")
 		}
 		m := Member{User: u.Value.ID, Role: role, Created: p.Now()}
+		joined = Listed{Person: u.Value, Names: []string{}}
 		var changes []store.Change
 		if role == permission.OrganizationMember && o.DefaultRole != "" {
 			r, err := RoleOf(ctx, p, o.ID, o.DefaultRole)
 			if err != nil {
 				return err
 			}
-			m.CustomRole = o.DefaultRole
+			m.CustomRole, joined.Custom = o.DefaultRole, &r.Value
 			changes = append(changes, r.Check(), Rehold(o.ID, "member/"+m.User, "", o.DefaultRole)[0])
 		}
+		joined.Member = m
 		changes = append(changes, AddMember(o.ID, m)...)
 		return p.Store.Write(ctx, append(changes,
 			event.New(p, o.ID, "member.added", MemberChanged{Organization: o.ID, User: m.User, Login: u.Value.Login, Role: string(role), By: by.Login}),
 			audit.Record(ctx, p, o.ID, "member-added", "added %s as %s", u.Value.Login, role))...)
 	})
+	return joined, err
 }
 
 // Reassign gives a member another role: one by name, or a custom one by its id; the other is empty. At least one owner remains.

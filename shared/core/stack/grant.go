@@ -67,15 +67,6 @@ func (g Granted) TakeBack() []store.Change {
 	return []store.Change{g.stack.Delete(), g.holder.Delete()}
 }
 
-// RoleOf returns the role that a user was granted on a stack, or "".
-func RoleOf(ctx context.Context, p ports.Ports, stack, user string) (permission.Role, error) {
-	roles, err := RolesOf(ctx, p, stack, []string{"user/" + user})
-	if err != nil || len(roles) == 0 {
-		return "", err
-	}
-	return roles[0], nil
-}
-
 // RolesOf returns the roles that any of the holders was granted on a stack, in one round trip.
 func RolesOf(ctx context.Context, p ports.Ports, stack string, holders []string) (permission.Grants, error) {
 	if len(holders) == 0 {

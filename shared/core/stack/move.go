@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/polyplane/polyplane/shared/core/audit"
@@ -46,7 +45,7 @@ func move(ctx context.Context, p ports.Ports, s *Stack, toOrganization, user, ne
 	}
 	for _, i := range items[1:] {
 		if i.Version == 0 {
-			return nil, fmt.Errorf("stack %s has no %s", s.ID, i.Key)
+			return nil, missing(s.ProjectName, s.Name) // deleted or moved since it was read
 		}
 	}
 	changes := []store.Change{store.Delete(items[1].Key, items[1].Version)}

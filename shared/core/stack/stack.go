@@ -102,10 +102,14 @@ func Find(ctx context.Context, p ports.Ports, organization, project, called stri
 		return store.Doc[Stack]{}, err
 	}
 	d, err := Of(ctx, p, id)
-	if errors.Is(err, store.ErrNotFound) || err == nil && d.Value.Deleted {
-		return store.Doc[Stack]{}, missing(project, called)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (d.Value.Deleted || !d.Value.isCalled(organization, project, called)) {
+		return store.Doc[Stack]{}, missing(project, called) // deleted or moved since its name was read
 	}
 	return d, err
+}
+
+func (s Stack) isCalled(organization, project, called string) bool {
+	return s.Organization == organization && s.ProjectName == project && s.Name == called
 }
 
 // Reread returns a stack as it is now, for a write that lost a race. One that was deleted or moved meanwhile is fault.NotFound, even when

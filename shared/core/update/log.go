@@ -19,8 +19,9 @@ type eventPosition struct {
 	From int64 `json:"f"` // first sequence number not read yet
 }
 
-// EventsOf returns up to limit events of an update from where token stands, "" for the beginning.
-func EventsOf(ctx context.Context, p ports.Ports, s stack.Stack, id, token string, limit int) (EventPage, error) {
+// EventsOf returns up to limit events of an update from where token stands, "" for the beginning. With keep only those that it holds
+// for are returned and counted.
+func EventsOf(ctx context.Context, p ports.Ports, s stack.Stack, id, token string, limit int, keep func(EngineEvent) bool) (EventPage, error) {
 	binding := "events\x00" + s.ID + "\x00" + id
 	var at eventPosition
 	if token != "" {
@@ -42,13 +43,13 @@ func EventsOf(ctx context.Context, p ports.Ports, s stack.Stack, id, token strin
 		if e.Sequence < at.From {
 			continue
 		}
-		if more = len(page.Events) == limit; more {
-			break
+		if keep == nil || keep(e) {
+			if more = len(page.Events) == limit; more {
+				break
+			}
+			page.Events = append(page.Events, e)
 		}
-		page.Events = append(page.Events, e)
-	}
-	if n := len(page.Events); n > 0 {
-		at.From = page.Events[n-1].Sequence + 1
+		at.From = e.Sequence + 1
 	}
 	if more || !u.Value.Status.Ended() {
 		page.Next = p.Cursors.Make(binding, at)

@@ -21,6 +21,7 @@ func Create(ctx context.Context, p ports.Ports, s stack.Stack, by By, kind Kind,
 	if err != nil {
 		return Head{}, err
 	}
+	program.PolicyPacks = kept(program.PolicyPacks)
 	h := Head{
 		ID: p.NewID(), Stack: s.ID, Kind: kind, DryRun: dryRun || kind == Preview,
 		Status: NotStarted, By: by, Program: program, Created: p.Now(), Version: s.Version,

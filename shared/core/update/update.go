@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/polyplane/polyplane/shared/blob"
@@ -79,7 +80,8 @@ type By struct {
 	Token string `json:"token,omitempty"` // name of the token it was asked with
 }
 
-// Program is what the client says it runs; all of it is kept as given and shown in the history.
+// Program is what an update runs, shown in the history: what the client says it is, kept as given, and the policy packs that its stack
+// demanded when it was made.
 type Program struct {
 	Name        string            `json:"name,omitempty"`
 	Runtime     string            `json:"runtime,omitempty"`
@@ -89,6 +91,39 @@ type Program struct {
 	Config      json.RawMessage   `json:"config,omitempty"` // secret values are the client's ciphertext
 	Message     string            `json:"message,omitempty"`
 	Environment map[string]string `json:"environment,omitempty"`
+	PolicyPacks []PolicyPack      `json:"policyPacks,omitempty"`
+}
+
+// PolicyPack is a policy pack that an update had to run.
+type PolicyPack struct {
+	Name         string                     `json:"name"`
+	DisplayName  string                     `json:"displayName"`
+	Version      int64                      `json:"version"`
+	VersionTag   string                     `json:"versionTag"`
+	Config       map[string]json.RawMessage `json:"config,omitempty"` // by policy; left out where that of all packs is larger than maxPackConfig
+	Environments []string                   `json:"environments,omitempty"`
+}
+
+// maxPackConfig bounds what the head of an update keeps of the configuration of policy packs, in bytes of JSON: histories read many heads, and
+// a head must have room for the client's own configuration.
+const maxPackConfig = 64 << 10
+
+// kept are the packs with as much of their configuration as a head keeps.
+func kept(packs []PolicyPack) []PolicyPack {
+	size := 0
+	for _, p := range packs {
+		for name, c := range p.Config {
+			size += len(name) + len(c)
+		}
+	}
+	if size <= maxPackConfig {
+		return packs
+	}
+	out := slices.Clone(packs)
+	for i := range out {
+		out[i].Config = nil
+	}
+	return out
 }
 
 // rowOfUpdate marks that an update exists, and in the history and the previews leads to it.

@@ -103,7 +103,7 @@ func (w *world) step(r *rand.Rand) {
 			delete(t.in, who)
 		}
 	case n <= 3 && !w.member[who]:
-		w.call("POST", w.orgPath()+"/members/"+who, map[string]any{"role": "member"}).Into(w.T, http.StatusNoContent, nil)
+		w.call("POST", w.orgPath()+"/members/"+who, map[string]any{"role": "member"}).Into(w.T, http.StatusOK, nil)
 		w.member[who] = true
 	case n == 4 && w.member[who]:
 		w.owns[who] = r.IntN(3) == 0

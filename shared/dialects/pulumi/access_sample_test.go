@@ -29,6 +29,8 @@ var accessNeverFilled = map[string]string{
 	"* teams[].members":      "not in lists",
 	"* teams[].stacks":       "not in lists",
 
+	"AddOrganizationMember teams": "who joins is in no team yet",
+
 	"CreatePulumiTeam roleIds": "a new team has none",
 	"CreatePulumiTeam stacks":  "a new team has none",
 	"CreateGitHubTeam roleIds": "a new team has none",

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -336,10 +337,10 @@ func TestAnExportOfAnySizeIsStreamed(t *testing.T) {
 		w.lines <- n
 	}()
 	c.Spy.Reset()
-	largest := 0
+	var queries atomic.Int32 // several run at once
 	c.Spy.Hook(func(_ int, call boottest.Call) boottest.Fate {
 		if call.Method == "Query" {
-			largest++
+			queries.Add(1)
 		}
 		return boottest.Works
 	})
@@ -350,16 +351,16 @@ func TestAnExportOfAnySizeIsStreamed(t *testing.T) {
 	c.Handler().ServeHTTP(w, req)
 	require.NoError(t, out.Close())
 	require.Equal(t, 5001, <-w.lines)
-	require.Greater(t, largest, 8, "it is read in pieces")
+	require.Greater(t, queries.Load(), int32(8), "it is read in pieces")
 }
 
 func TestAnExportThatFailsHalfwayIsCutSoThatNobodyTakesItForTheWhole(t *testing.T) {
 	c := newClient(t)
 	c.happen(3000, "stack-created")
-	queries := 0
+	var queries atomic.Int32 // several run at once
 	c.Spy.Hook(func(_ int, call boottest.Call) boottest.Fate {
 		if call.Method == "Query" && strings.Contains(call.Keys[0].PK, "#audit/") {
-			if queries++; queries > 6 {
+			if queries.Add(1) > 6 {
 				return boottest.FailsBefore
 			}
 		}

@@ -77,7 +77,7 @@ func (d dialect) patchCheckpoint(ctx context.Context, in *rawUpdateIn) (*struct{
 	if err != nil {
 		return nil, err
 	}
-	return nil, update.SaveWhole(ctx, d.Ports, access.Of(ctx).Lease, c)
+	return nil, update.SaveWhole(ctx, d.in(ctx), access.Of(ctx).Lease, c)
 }
 
 func (d dialect) patchCheckpointVerbatim(ctx context.Context, in *rawUpdateIn) (*struct{}, error) {
@@ -85,7 +85,7 @@ func (d dialect) patchCheckpointVerbatim(ctx context.Context, in *rawUpdateIn) (
 	if err != nil {
 		return nil, err
 	}
-	return nil, update.SaveVerbatim(ctx, d.Ports, access.Of(ctx).Lease, c)
+	return nil, update.SaveVerbatim(ctx, d.in(ctx), access.Of(ctx).Lease, c)
 }
 
 func (d dialect) patchCheckpointDelta(ctx context.Context, in *rawUpdateIn) (*struct{}, error) {
@@ -93,7 +93,7 @@ func (d dialect) patchCheckpointDelta(ctx context.Context, in *rawUpdateIn) (*st
 	if err != nil {
 		return nil, err
 	}
-	return nil, update.SaveDelta(ctx, d.Ports, access.Of(ctx).Lease, c)
+	return nil, update.SaveDelta(ctx, d.in(ctx), access.Of(ctx).Lease, c)
 }
 
 func (d dialect) createJournalEntries(ctx context.Context, in *rawUpdateIn) (*struct{}, error) {
@@ -101,5 +101,5 @@ func (d dialect) createJournalEntries(ctx context.Context, in *rawUpdateIn) (*st
 	if err != nil {
 		return nil, err
 	}
-	return nil, update.Journal(ctx, d.Ports, access.Of(ctx).Lease, entries)
+	return nil, update.Journal(ctx, d.in(ctx), access.Of(ctx).Lease, entries)
 }

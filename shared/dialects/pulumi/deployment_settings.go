@@ -25,7 +25,7 @@ type deploymentSettings struct {
 }
 
 func (d dialect) getDeploymentSettings(ctx context.Context, _ *getStackIn) (*rawOut, error) {
-	s, err := deployment.SettingsOf(ctx, d.Ports, access.Of(ctx).Stack.Value)
+	s, err := deployment.SettingsOf(ctx, d.in(ctx), access.Of(ctx).Stack.Value)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (d dialect) patchDeploymentSettings(ctx context.Context, in *rawStackIn) (*
 		return nil, err
 	}
 	a := access.Of(ctx)
-	s, err := deployment.MergeSettings(ctx, d.Ports, a.Organization, a.Stack.Value, a.Principal.Login, document)
+	s, err := deployment.MergeSettings(ctx, d.in(ctx), a.Organization, a.Stack.Value, a.Principal.Login, document)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (d dialect) replaceDeploymentSettings(ctx context.Context, in *rawStackIn) 
 		return nil, err
 	}
 	a := access.Of(ctx)
-	s, err := deployment.ReplaceSettings(ctx, d.Ports, a.Organization, a.Stack.Value, a.Principal.Login, document)
+	s, err := deployment.ReplaceSettings(ctx, d.in(ctx), a.Organization, a.Stack.Value, a.Principal.Login, document)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func settingsDocument(body []byte) (map[string]any, error) {
 
 func (d dialect) deleteDeploymentSettings(ctx context.Context, _ *getStackIn) (*struct{}, error) {
 	a := access.Of(ctx)
-	return nil, deployment.DeleteSettings(ctx, d.Ports, a.Organization, a.Stack.Value)
+	return nil, deployment.DeleteSettings(ctx, d.in(ctx), a.Organization, a.Stack.Value)
 }
 
 type encryptSecretIn struct {
@@ -93,7 +93,7 @@ type encryptSecretOut struct {
 }
 
 func (d dialect) encryptDeploymentSecret(ctx context.Context, in *encryptSecretIn) (*encryptSecretOut, error) {
-	sealed, err := deployment.Seal(ctx, d.Ports, access.Of(ctx).Stack.Value, in.Body.Secret)
+	sealed, err := deployment.Seal(ctx, d.in(ctx), access.Of(ctx).Stack.Value, in.Body.Secret)
 	if err != nil {
 		return nil, err
 	}

@@ -180,3 +180,51 @@ func TestEventsAreKeptAsTheirClientWroteThem(t *testing.T) {
 		r.lease(http.MethodPost, "/events/batch", wrong).Into(t, http.StatusBadRequest, nil)
 	}
 }
+
+func TestEventsAreFoundByTheirPayloadAndTheirResource(t *testing.T) {
+	c := newClient(t)
+	at := c.finished(c.fresh()).at + "/events?include_non_activated=true"
+	found := func(query string) []int {
+		t.Helper()
+		var page eventPage
+		c.call("GET", at+query, nil).Into(t, http.StatusOK, &page)
+		require.Nil(t, page.ContinuationToken)
+		out := []int{}
+		for _, e := range page.Events {
+			out = append(out, e.Sequence)
+		}
+		return out
+	}
+	about := func(text string) string { return "&urn=" + url.QueryEscape(text) }
+	require.Equal(t, upTo(16), found(""))
+	require.Equal(t, []int{3}, found("&type=resourcePreEvent"))
+	require.Equal(t, []int{1, 2, 15}, found("&type=diagnosticEvent&type=cancelEvent&type=stdoutEvent"))
+	require.Equal(t, []int{2, 3, 4, 6, 9}, found(about(urn(1))))
+	require.Equal(t, []int{5, 7, 10}, found(about(urn(2))))
+	require.Equal(t, []int{5}, found(about(urn(2))+"&type=resOpFailedEvent"))
+	require.Empty(t, found(about(urn(1)[:len(urn(1))-1])), "a part of a URN is another's")
+	require.Empty(t, found(about("t:i:R")))
+	says(t, c.call("GET", at+"&type=3", nil), http.StatusBadRequest, "name the payload instead")
+	says(t, c.call("GET", at+"&type=madeUpEvent", nil), http.StatusBadRequest, "resourcePreEvent")
+}
+
+func TestAPageOfFilteredEventsIsAsFullAsOneOfAll(t *testing.T) {
+	c := newClient(t)
+	r := c.start(c.stack("shop", "dev"), "update", 1)
+	for from := 0; from < 1400; from += 700 {
+		r.record(printedAll(from, from+699)...).Into(t, http.StatusOK, nil)
+	}
+	for n := 1400; n < 1410; n++ {
+		r.record(told(n, "errorEvent", map[string]any{"error": "x"})).Into(t, http.StatusOK, nil)
+	}
+	r.complete("succeeded").Into(t, http.StatusNoContent, nil)
+	var page eventPage
+	r.call("GET", r.at+"/events?type=errorEvent", nil).Into(t, http.StatusOK, &page)
+	require.Len(t, page.Events, 10)
+	require.Nil(t, page.ContinuationToken)
+	r.call("GET", r.at+"/events?type=stdoutEvent", nil).Into(t, http.StatusOK, &page)
+	require.Len(t, page.Events, 500)
+	var next eventPage
+	r.call("GET", r.at+"/events?type=stdoutEvent&continuationToken="+url.QueryEscape(*page.ContinuationToken), nil).Into(t, http.StatusOK, &next)
+	require.Equal(t, 500, next.Events[0].Sequence)
+}

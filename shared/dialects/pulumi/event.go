@@ -1,45 +1,20 @@
 package pulumi
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/polyplane/polyplane/shared/api"
 	"github.com/polyplane/polyplane/shared/core/access"
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/update"
 )
-
-// engineEvents documents a batch; the events themselves are kept as the client wrote them.
-type engineEvents struct {
-	Events []engineEvent `json:"events"`
-}
-
-type engineEvent struct {
-	Sequence  int64  `json:"sequence"`
-	Timestamp int64  `json:"timestamp"` // Unix seconds
-	Type      string `json:"type,omitempty"`
-
-	CancelEvent                 map[string]any `json:"cancelEvent,omitempty"`
-	StdoutEvent                 map[string]any `json:"stdoutEvent,omitempty"`
-	DiagnosticEvent             map[string]any `json:"diagnosticEvent,omitempty"`
-	PreludeEvent                map[string]any `json:"preludeEvent,omitempty"`
-	SummaryEvent                map[string]any `json:"summaryEvent,omitempty"`
-	ResourcePreEvent            map[string]any `json:"resourcePreEvent,omitempty"`
-	ResOutputsEvent             map[string]any `json:"resOutputsEvent,omitempty"`
-	ResOpFailedEvent            map[string]any `json:"resOpFailedEvent,omitempty"`
-	PolicyEvent                 map[string]any `json:"policyEvent,omitempty"`
-	PolicyRemediationEvent      map[string]any `json:"policyRemediationEvent,omitempty"`
-	PolicyLoadEvent             map[string]any `json:"policyLoadEvent,omitempty"`
-	PolicyAnalyzeSummaryEvent   map[string]any `json:"policyAnalyzeSummaryEvent,omitempty"`
-	PolicyRemediateSummaryEvent map[string]any `json:"policyRemediateSummaryEvent,omitempty"`
-	PolicyAnalyzeStackSummary   map[string]any `json:"policyAnalyzeStackSummaryEvent,omitempty"`
-	StartDebuggingEvent         map[string]any `json:"startDebuggingEvent,omitempty"`
-	ProgressEvent               map[string]any `json:"progressEvent,omitempty"`
-	ErrorEvent                  map[string]any `json:"errorEvent,omitempty"`
-}
 
 // recordEvents keeps a batch. Every event needs its sequence; what else it holds is the client's.
 func (d dialect) recordEvents(ctx context.Context, in *rawUpdateIn) (*struct{}, error) {
@@ -72,26 +47,26 @@ func (d dialect) recordEvents(ctx context.Context, in *rawUpdateIn) (*struct{}, 
 			events[i].Changes = head.Summary.ResourceChanges
 		}
 	}
-	return nil, update.RecordEvents(ctx, d.Ports, access.Of(ctx).Lease, events)
+	return nil, update.RecordEvents(ctx, d.in(ctx), access.Of(ctx).Lease, events)
 }
 
 type getEventsIn struct {
 	UpdatePath
-	ContinuationToken string `query:"continuationToken"`
-	URN               string `query:"urn"`
-}
-
-// updateEvents documents the answer of getEvents.
-type updateEvents struct {
-	Events            []engineEvent `json:"events"`
-	ContinuationToken *string       `json:"continuationToken"` // null when the update has ended and all was read
+	ContinuationToken   string   `query:"continuationToken"`
+	Types               []string `query:"type,explode" doc:"names of payloads, such as resourcePreEvent; repeatable"`
+	URN                 string   `query:"urn" doc:"of the resource that an event is about"`
+	IncludeNonActivated bool     `query:"include_non_activated" doc:"adds nothing: an event is shown from when it was recorded"`
 }
 
 // eventsPerPage is how many events one answer holds at most.
 const eventsPerPage = 500
 
 func (d dialect) getEvents(ctx context.Context, in *getEventsIn) (*rawOut, error) {
-	page, err := update.EventsOf(ctx, d.Ports, access.Of(ctx).Stack.Value, in.Update, in.ContinuationToken, eventsPerPage)
+	wanted, err := wantedEvents(in.Types, in.URN)
+	if err != nil {
+		return nil, err
+	}
+	page, err := update.EventsOf(ctx, d.in(ctx), access.Of(ctx).Stack.Value, in.Update, in.ContinuationToken, eventsPerPage, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +76,6 @@ func (d dialect) getEvents(ctx context.Context, in *getEventsIn) (*rawOut, error
 	}
 	out.Events = []json.RawMessage{}
 	for _, e := range page.Events {
-		if in.URN != "" && !bytes.Contains(e.Raw, document(in.URN)) {
-			continue
-		}
 		out.Events = append(out.Events, typed(e.Raw))
 	}
 	if page.Next != "" {
@@ -112,18 +84,74 @@ func (d dialect) getEvents(ctx context.Context, in *getEventsIn) (*rawOut, error
 	return &rawOut{ContentType: "application/json", Body: document(out)}, nil
 }
 
-// typed adds the name of the payload to an event, as readers expect it.
-func typed(raw json.RawMessage) json.RawMessage {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(raw, &members) != nil {
-		return raw
-	}
-	for name := range members {
-		if name != "sequence" && name != "timestamp" && name != "type" {
-			members["type"] = document(name)
-			break
+// wantedEvents holds for the events that a reader asked for, nil for all of them.
+func wantedEvents(types []string, urn string) (func(update.EngineEvent) bool, error) {
+	for _, name := range types {
+		if _, err := strconv.Atoi(name); err == nil {
+			return nil, fault.Wrong("query.type", "type: the numbers of event types are not published; name the payload instead, such as resourcePreEvent")
+		}
+		if !slices.Contains(payloadNames, name) {
+			return nil, fault.Wrong("query.type", "type: there is no event called %q; there are %s", name, strings.Join(payloadNames, ", "))
 		}
 	}
+	if len(types) == 0 && urn == "" {
+		return nil, nil
+	}
+	return func(e update.EngineEvent) bool {
+		members := membersOf(e.Raw)
+		name := payloadOf(members)
+		return (len(types) == 0 || slices.Contains(types, name)) && (urn == "" || resourceOf(members[name]) == urn)
+	}, nil
+}
+
+// resourceOf is the URN of the resource that a payload is about, or "".
+func resourceOf(payload json.RawMessage) string {
+	var p struct {
+		URN         string `json:"urn"`
+		ResourceURN string `json:"resourceUrn"`
+		Metadata    struct {
+			URN string `json:"urn"`
+		} `json:"metadata"`
+	}
+	if json.Unmarshal(payload, &p) != nil {
+		return ""
+	}
+	return cmp.Or(p.Metadata.URN, p.URN, p.ResourceURN)
+}
+
+// membersOf are the members of an event, nil for what is no object.
+func membersOf(raw json.RawMessage) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return nil
+	}
+	return members
+}
+
+// payloadOf is the name of an event's payload, or "". Clients may know payloads that this server does not.
+func payloadOf(members map[string]json.RawMessage) string {
+	names := slices.Sorted(maps.Keys(members))
+	for _, name := range names {
+		if slices.Contains(payloadNames, name) && string(members[name]) != "null" {
+			return name
+		}
+	}
+	for _, name := range names {
+		if name != "sequence" && name != "timestamp" && name != "type" {
+			return name
+		}
+	}
+	return ""
+}
+
+// typed adds the name of the payload to an event, as readers expect it.
+func typed(raw json.RawMessage) json.RawMessage {
+	members := membersOf(raw)
+	name := payloadOf(members)
+	if name == "" {
+		return raw
+	}
+	members["type"] = document(name)
 	return document(members)
 }
 
@@ -148,7 +176,7 @@ type updateStatusOut struct {
 
 // getUpdateStatus is the older log: the lines that the update printed.
 func (d dialect) getUpdateStatus(ctx context.Context, in *updateStatusIn) (*updateStatusOut, error) {
-	page, err := update.EventsOf(ctx, d.Ports, access.Of(ctx).Stack.Value, in.Update, in.ContinuationToken, eventsPerPage)
+	page, err := update.EventsOf(ctx, d.in(ctx), access.Of(ctx).Stack.Value, in.Update, in.ContinuationToken, eventsPerPage, nil)
 	if err != nil {
 		return nil, err
 	}

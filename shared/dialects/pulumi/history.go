@@ -46,13 +46,14 @@ type UpdateFacts struct {
 
 // FullUpdate is an update in the newer shape.
 type FullUpdate struct {
-	Info             updateInfo  `json:"info"`
-	UpdateID         string      `json:"updateID"`
-	GithubCommitInfo *commitInfo `json:"githubCommitInfo,omitempty"`
-	Version          int64       `json:"version"`
-	LatestVersion    int64       `json:"latestVersion"`
-	RequestedBy      userInfo    `json:"requestedBy"`
-	RequestedByToken string      `json:"requestedByToken,omitempty"`
+	Info             updateInfo          `json:"info"`
+	UpdateID         string              `json:"updateID"`
+	GithubCommitInfo *commitInfo         `json:"githubCommitInfo,omitempty"`
+	Version          int64               `json:"version"`
+	LatestVersion    int64               `json:"latestVersion"`
+	PolicyPacks      []appliedPolicyPack `json:"policyPacks,omitempty" doc:"that the stack demanded when the update was made"`
+	RequestedBy      userInfo            `json:"requestedBy"`
+	RequestedByToken string              `json:"requestedByToken,omitempty"`
 }
 
 type updatesBody struct {
@@ -104,11 +105,15 @@ func resultOf(s update.Status) string {
 
 func fullOf(h update.Head, latest int64) FullUpdate {
 	info := infoOf(h)
-	return FullUpdate{
+	u := FullUpdate{
 		Info: info, UpdateID: h.ID, Version: info.Version, LatestVersion: latest, GithubCommitInfo: commitOf(h.Program),
 		RequestedBy:      userInfo{Name: h.By.Name, GithubLogin: h.By.Login, Email: h.By.Email},
 		RequestedByToken: h.By.Token,
 	}
+	for _, p := range h.Program.PolicyPacks {
+		u.PolicyPacks = append(u.PolicyPacks, appliedPolicyPack(p))
+	}
+	return u
 }
 
 // commitOf reads the commit from the facts that the client sends about its working tree, or nil.
@@ -155,7 +160,7 @@ type eitherUpdate struct {
 
 func (d dialect) getStackUpdates(ctx context.Context, in *getStackUpdatesIn) (*rawOut, error) {
 	s := access.Of(ctx).Stack.Value
-	heads, total, err := update.History(ctx, d.Ports, s, in.Page, in.PageSize)
+	heads, total, err := update.History(ctx, d.in(ctx), s, in.Page, in.PageSize)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +192,7 @@ type latestUpdateOut struct{ Body FullUpdate }
 
 func (d dialect) getLatestStackUpdate(ctx context.Context, _ *getStackIn) (*latestUpdateOut, error) {
 	s := access.Of(ctx).Stack.Value
-	h, err := update.AtVersion(ctx, d.Ports, s, 0)
+	h, err := update.AtVersion(ctx, d.in(ctx), s, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +206,7 @@ type stackUpdateIn struct {
 
 func (d dialect) getStackUpdate(ctx context.Context, in *stackUpdateIn) (*latestUpdateOut, error) {
 	s := access.Of(ctx).Stack.Value
-	h, err := update.AtVersion(ctx, d.Ports, s, in.Version)
+	h, err := update.AtVersion(ctx, d.in(ctx), s, in.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +224,7 @@ type previewsOut struct{ Body updatesBody }
 
 func (d dialect) getLatestStackPreviews(ctx context.Context, in *previewsIn) (*previewsOut, error) {
 	s := access.Of(ctx).Stack.Value
-	heads, total, err := update.Previews(ctx, d.Ports, s, s.Version, in.Ascending, in.Page, in.PageSize)
+	heads, total, err := update.Previews(ctx, d.in(ctx), s, s.Version, in.Ascending, in.Page, in.PageSize)
 	if err != nil {
 		return nil, err
 	}

@@ -59,22 +59,26 @@ func (d dialect) listOrganizationMembers(ctx context.Context, in *listMembersIn)
 	out.Body.ContinuationToken = next
 	out.Body.Members = make([]organizationMember, len(found))
 	for i, m := range found {
-		built := builtInRoleOf(m.Role)
-		w := organizationMember{
-			Role:          role(m.Role),
-			User:          userInfo{Name: m.Person.Name, GithubLogin: m.Person.Login, Email: m.Person.Email},
-			Created:       m.Created,
-			KnownToPulumi: true,
-			FGARole:       memberRole{ID: built.id, Name: built.name, ModifiedAt: a.Organization.Created},
-			Teams:         m.Names,
-			Links:         &memberLinks{Self: "/" + a.Organization.Name + "/settings/members/" + m.Person.Login},
-		}
-		if m.Custom != nil {
-			w.FGARole = memberRole{ID: m.Custom.ID, Name: m.Custom.Name, ModifiedAt: m.Custom.Modified}
-		}
-		out.Body.Members[i] = w
+		out.Body.Members[i] = memberOf(a.Organization, m)
 	}
 	return out, nil
+}
+
+func memberOf(o organization.Organization, m organization.Listed) organizationMember {
+	built := builtInRoleOf(m.Role)
+	w := organizationMember{
+		Role:          role(m.Role),
+		User:          userInfo{Name: m.Person.Name, GithubLogin: m.Person.Login, Email: m.Person.Email},
+		Created:       m.Created,
+		KnownToPulumi: true,
+		FGARole:       memberRole{ID: built.id, Name: built.name, ModifiedAt: o.Created},
+		Teams:         m.Names,
+		Links:         &memberLinks{Self: "/" + o.Name + "/settings/members/" + m.Person.Login},
+	}
+	if m.Custom != nil {
+		w.FGARole = memberRole{ID: m.Custom.ID, Name: m.Custom.Name, ModifiedAt: m.Custom.Modified}
+	}
+	return w
 }
 
 type addMemberIn struct {
@@ -84,9 +88,15 @@ type addMemberIn struct {
 	}
 }
 
-func (d dialect) addOrganizationMember(ctx context.Context, in *addMemberIn) (*struct{}, error) {
+type addMemberOut struct{ Body organizationMember }
+
+func (d dialect) addOrganizationMember(ctx context.Context, in *addMemberIn) (*addMemberOut, error) {
 	a := access.Of(ctx)
-	return nil, organization.Join(ctx, d.Ports, a.Principal, a.Grants, a.Organization, in.Login, coreRole(in.Body.Role))
+	m, err := organization.Join(ctx, d.Ports, a.Principal, a.Grants, a.Organization, in.Login, coreRole(in.Body.Role))
+	if err != nil {
+		return nil, err
+	}
+	return &addMemberOut{memberOf(a.Organization, m)}, nil
 }
 
 type updateMemberIn struct {

@@ -2,9 +2,11 @@ package pulumi_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,7 +54,7 @@ func says(t *testing.T, a boottest.Answer, status int, words string) {
 func TestMembersAreAddedChangedAndRemoved(t *testing.T) {
 	c := newClient(t)
 	at, login := c.org()+"/members/", somebody(c.Plane)
-	c.call("POST", at+login, map[string]any{"role": "member"}).Into(t, http.StatusNoContent, nil)
+	c.call("POST", at+login, map[string]any{"role": "member"}).Into(t, http.StatusOK, nil)
 	says(t, c.call("POST", at+login, map[string]any{"role": "member"}), http.StatusConflict, "already a member")
 	says(t, c.call("POST", at+"nobody-here", map[string]any{"role": "member"}), http.StatusNotFound, "not found")
 	says(t, c.call("POST", at+somebody(c.Plane), map[string]any{"role": "stack-collaborator"}), http.StatusBadRequest, "admin, member or billing-manager")
@@ -88,7 +90,9 @@ func TestTwoAdminsWhoDemoteEachOtherAtTheSameTimeDoNotBothSucceed(t *testing.T) 
 		second := c.as(c.Person("second", c.Org, permission.OrganizationOwner))
 		done := make(chan int, 2)
 		go func() { done <- c.call("PATCH", c.org()+"/members/second", map[string]any{"role": "member"}).Status }()
-		go func() { done <- second.call("PATCH", c.org()+"/members/admin", map[string]any{"role": "member"}).Status }()
+		go func() {
+			done <- second.call("PATCH", c.org()+"/members/admin", map[string]any{"role": "member"}).Status
+		}()
 		answers := []int{<-done, <-done}
 		require.Contains(t, answers, http.StatusOK)
 		require.True(t, slices.Contains(answers, http.StatusForbidden) || slices.Contains(answers, http.StatusConflict),
@@ -106,7 +110,7 @@ func TestWhatARemovedMemberHeldDoesNotComeBackWithThem(t *testing.T) {
 	other.call("GET", stack, nil).Into(t, http.StatusOK, nil)
 	boss.call("DELETE", "/orgs/closed/members/other", nil).Into(t, http.StatusOK, nil)
 	other.call("GET", stack, nil).Into(t, http.StatusNotFound, nil) // the purge has not run
-	boss.call("POST", "/orgs/closed/members/other", map[string]any{"role": "member"}).Into(t, http.StatusNoContent, nil)
+	boss.call("POST", "/orgs/closed/members/other", map[string]any{"role": "member"}).Into(t, http.StatusOK, nil)
 	other.call("GET", stack, nil).Into(t, http.StatusNotFound, nil)
 	boss.Relay()
 	require.Contains(t, boss.members(), "other", "a late purge does not end the new membership")
@@ -142,7 +146,9 @@ func TestARemovalThatIsKilledAnywhereIsFinishedByTheNextRun(t *testing.T) {
 			for _, pk := range []string{keys.UserGrants(id, o.ID), keys.Memberships(id)} {
 				require.Empty(t, c.partition(pk), "killed at %d", n)
 			}
-			var whole struct{ Members []struct{ GithubLogin string } }
+			var whole struct {
+				Members []struct{ GithubLogin string }
+			}
 			boss.call("GET", team, nil).Into(t, http.StatusOK, &whole)
 			require.Len(t, whole.Members, 1)
 		}
@@ -192,4 +198,29 @@ func TestTheDefaultOrganizationIsTheOneThatWasChosen(t *testing.T) {
 	c.call("GET", "/user/organizations/default", nil).Into(t, http.StatusOK, &out)
 	require.Equal(t, annex, out.GitHubLogin)
 	says(t, c.call("POST", "/user/organizations/elsewhere/default", nil), http.StatusNotFound, "not found")
+}
+
+func TestWhoJoinsIsShownAsTheListOfMembersShowsThem(t *testing.T) {
+	c := newClient(t)
+	_, custom := c.holder("holder", allow("stack:read"))
+	c.call("PATCH", c.org()+"/roles/"+custom+"/default", nil).Into(t, http.StatusNoContent, nil)
+	for _, role := range []string{"member", "admin"} {
+		login := somebody(c.Plane)
+		u, err := identity.FindUser(context.Background(), c.Ports, login)
+		require.NoError(t, err)
+		u.Value.Email = login + "@example.com"
+		require.NoError(t, c.Ports.Store.Write(context.Background(), identity.ReplaceUser(u)))
+		joined := c.call("POST", c.org()+"/members/"+login, map[string]any{"role": role})
+		joined.Into(t, http.StatusOK, nil)
+		var page struct{ Members []json.RawMessage }
+		c.call("GET", c.org()+"/members", nil).Into(t, http.StatusOK, &page)
+		var found bool
+		for _, m := range page.Members {
+			if strings.Contains(string(m), login) {
+				require.JSONEq(t, string(m), string(joined.Body))
+				found = true
+			}
+		}
+		require.True(t, found)
+	}
 }

@@ -16,7 +16,7 @@ type exportVersionIn struct {
 
 func (d dialect) exportStackAtVersion(ctx context.Context, in *exportVersionIn) (*rawOut, error) {
 	a := access.Of(ctx)
-	text, err := update.ExportVersion(ctx, d.Ports, a.Organization, a.Stack.Value, in.Version)
+	text, err := update.ExportVersion(ctx, d.in(ctx), a.Organization, a.Stack.Value, in.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ type importOut struct {
 
 func (d dialect) importStack(ctx context.Context, in *rawStackIn) (*importOut, error) {
 	a := access.Of(ctx)
-	id, err := update.ImportText(ctx, d.Ports, a.Organization, a.Stack, a.By(), in.RawBody)
+	id, err := update.ImportText(ctx, d.in(ctx), a.Organization, a.Stack, a.By(), in.RawBody)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ type updateTagsIn struct {
 
 func (d dialect) updateStackTags(ctx context.Context, in *updateTagsIn) (*struct{}, error) {
 	a := access.Of(ctx)
-	return nil, stack.ReplaceTags(ctx, d.Ports, a.Organization, a.Stack, in.Body)
+	return nil, stack.ReplaceTags(ctx, d.in(ctx), a.Organization, a.Stack, in.Body)
 }
 
 type addTagIn struct {
@@ -107,7 +107,7 @@ type addTagIn struct {
 
 func (d dialect) addStackTag(ctx context.Context, in *addTagIn) (*struct{}, error) {
 	a := access.Of(ctx)
-	return nil, stack.AddTag(ctx, d.Ports, a.Organization, a.Stack, in.Body.Name, in.Body.Value)
+	return nil, stack.AddTag(ctx, d.in(ctx), a.Organization, a.Stack, in.Body.Name, in.Body.Value)
 }
 
 type deleteTagIn struct {
@@ -117,7 +117,7 @@ type deleteTagIn struct {
 
 func (d dialect) deleteStackTag(ctx context.Context, in *deleteTagIn) (*struct{}, error) {
 	a := access.Of(ctx)
-	return nil, stack.DeleteTag(ctx, d.Ports, a.Organization, a.Stack, in.Tag)
+	return nil, stack.DeleteTag(ctx, d.in(ctx), a.Organization, a.Stack, in.Tag)
 }
 
 type stackConfigIn struct {
@@ -130,7 +130,7 @@ type stackConfigOut struct{ Body stackConfig }
 func (d dialect) updateStackConfig(ctx context.Context, in *stackConfigIn) (*stackConfigOut, error) {
 	a := access.Of(ctx)
 	b := in.Body
-	err := stack.Configure(ctx, d.Ports, a.Organization, a.Stack, &stack.Config{
+	err := stack.Configure(ctx, d.in(ctx), a.Organization, a.Stack, &stack.Config{
 		Environment: b.Environment, SecretsProvider: b.SecretsProvider, EncryptedKey: b.EncryptedKey, EncryptionSalt: b.EncryptionSalt,
 	})
 	return &stackConfigOut{b}, err
@@ -146,7 +146,7 @@ func (d dialect) getStackConfig(ctx context.Context, _ *getStackIn) (*stackConfi
 
 func (d dialect) deleteStackConfig(ctx context.Context, _ *getStackIn) (*struct{}, error) {
 	a := access.Of(ctx)
-	return nil, stack.Configure(ctx, d.Ports, a.Organization, a.Stack, nil)
+	return nil, stack.Configure(ctx, d.in(ctx), a.Organization, a.Stack, nil)
 }
 
 type logDecryptionIn struct {
@@ -160,5 +160,5 @@ type logDecryptionIn struct {
 // logDecryption leaves an entry for secrets that the client opened by itself, with another provider's key.
 func (d dialect) logDecryption(ctx context.Context, in *logDecryptionIn) (*struct{}, error) {
 	a := access.Of(ctx)
-	return nil, stack.LogDecryption(ctx, d.Ports, a.Organization, a.Stack.Value, in.Body.SecretName, in.Body.CommandName)
+	return nil, stack.LogDecryption(ctx, d.in(ctx), a.Organization, a.Stack.Value, in.Body.SecretName, in.Body.CommandName)
 }

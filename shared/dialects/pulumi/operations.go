@@ -21,8 +21,8 @@ var (
 const (
 	secretsCap    = 64 << 20
 	journalCap    = 64 << 20
-	checkpointCap = 512 << 20
-	policyPackCap = 16 << 20 // what a pack's author says of its policies
+	checkpointCap = 260 << 20 // a checkpoint of the 256 MB that can be kept, in its envelope
+	policyPackCap = 16 << 20  // what a pack's author says of its policies
 )
 
 // Paths that many rows share.

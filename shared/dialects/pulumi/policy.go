@@ -7,6 +7,7 @@ import (
 	"github.com/polyplane/polyplane/shared/api"
 	"github.com/polyplane/polyplane/shared/core/access"
 	"github.com/polyplane/polyplane/shared/core/policy"
+	"github.com/polyplane/polyplane/shared/core/update"
 )
 
 // OrganizationPath and PolicyPackPath are exported because the front binds parameters of exported parts only.
@@ -278,6 +279,17 @@ func requiredPolicies(ctx context.Context, rs []policy.Required) []requiredPolic
 		out = append(out, requiredPolicy{
 			Name: r.Name, Version: r.Number, VersionTag: r.Tag, DisplayName: r.DisplayName, Config: r.Config, Environments: r.Environments,
 			PackLocation: api.BaseURL(ctx) + policyArchiveAt + r.Link,
+		})
+	}
+	return out
+}
+
+// packsToRun are packs as the history of the update that runs them keeps them.
+func packsToRun(rs []policy.Required) []update.PolicyPack {
+	var out []update.PolicyPack
+	for _, r := range rs {
+		out = append(out, update.PolicyPack{
+			Name: r.Name, DisplayName: r.DisplayName, Version: r.Number, VersionTag: r.Tag, Config: r.Config, Environments: r.Environments,
 		})
 	}
 	return out

@@ -428,3 +428,37 @@ func TestATransferredStackTakesNothingOfThePoliciesOfItsOldOrganization(t *testi
 	c.Relay()
 	require.Empty(t, c.issues("", map[string]any{}))
 }
+
+func TestTheHistorySaysWhichPolicyPacksAnUpdateHadToRun(t *testing.T) {
+	c := newClient(t)
+	c.publish("names", "1.0.0")
+	stack := c.fresh()
+	g := c.group("strict", "preventative", stack, "names")
+	c.finished(stack)
+	c.preview(stack).complete("succeeded").Into(t, http.StatusNoContent, nil)
+	c.call("PATCH", g, map[string]any{"removePolicyPack": map[string]any{"name": "names"}}).Into(t, http.StatusNoContent, nil)
+	type ran struct {
+		PolicyPacks []struct {
+			Name, DisplayName, VersionTag string
+			Version                       int64
+			Config                        map[string]struct{ Max int }
+			Environments                  []string
+		}
+	}
+	for _, below := range []string{"/updates?output-type=service", "/updates/latest/previews", "/updates/latest", "/updates/1"} {
+		var out struct {
+			ran
+			Updates []ran
+		}
+		c.call("GET", stack+below, nil).Into(t, http.StatusOK, &out)
+		packs := append(out.Updates, out.ran)[0].PolicyPacks
+		require.Len(t, packs, 1, below)
+		p := packs[0]
+		require.Equal(t, []any{"names", "Names of names", "1.0.0", int64(1), 5, []string{"shared/names"}},
+			[]any{p.Name, p.DisplayName, p.VersionTag, p.Version, p.Config["short"].Max, p.Environments}, below)
+	}
+	c.start(stack, "update", 1).complete("succeeded").Into(t, http.StatusNoContent, nil)
+	a := c.call("GET", stack+"/updates/2", nil)
+	a.Into(t, http.StatusOK, nil)
+	require.NotContains(t, string(a.Body), "policyPacks")
+}

@@ -3,6 +3,7 @@
 package pulumi
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/polyplane/polyplane/shared/core/fault"
 	"github.com/polyplane/polyplane/shared/core/permission"
 	"github.com/polyplane/polyplane/shared/core/ports"
+	"github.com/polyplane/polyplane/shared/store"
 )
 
 type dialect struct{ ports.Ports }
@@ -30,6 +32,14 @@ func New(p ports.Ports) api.Dialect {
 		ErrorShape:      errorBody{},
 		RequestIDHeader: "X-Pulumi-Request-ID",
 	}
+}
+
+// in is the ports of a request that acts on one stack: its store reaches the scopes that the gate's decision opened and no other
+// tenant's.
+func (d dialect) in(ctx context.Context) ports.Ports {
+	p := d.Ports
+	p.Store = store.In(p.Store, access.Of(ctx).Scopes()...)
+	return p
 }
 
 // target puts path parameters under the core's names.

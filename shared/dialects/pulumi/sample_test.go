@@ -131,31 +131,6 @@ func (c *client) telling(stack, kind string) string {
 	return made.UpdateID
 }
 
-// toldEvents are one event of every kind.
-var toldEvents = []any{
-	told(0, "preludeEvent", map[string]any{"config": map[string]any{"a": "b"}}),
-	told(1, "stdoutEvent", map[string]any{"message": "hello", "color": "never"}),
-	told(2, "diagnosticEvent", map[string]any{"message": "broken", "color": "never", "severity": "error"}),
-	told(3, "resourcePreEvent", map[string]any{"metadata": map[string]any{"op": "create"}}),
-	told(4, "resOutputsEvent", map[string]any{"metadata": map[string]any{"op": "create"}}),
-	told(5, "resOpFailedEvent", map[string]any{"status": 1, "steps": 1}),
-	told(6, "policyEvent", map[string]any{"message": "no"}),
-	told(7, "policyRemediationEvent", map[string]any{"policyName": "p"}),
-	told(8, "policyLoadEvent", map[string]any{"policyPackName": "p"}),
-	told(9, "policyAnalyzeSummaryEvent", map[string]any{"policyPackName": "p"}),
-	told(10, "policyRemediateSummaryEvent", map[string]any{"policyPackName": "p"}),
-	told(11, "policyAnalyzeStackSummaryEvent", map[string]any{"policyPackName": "p"}),
-	told(12, "startDebuggingEvent", map[string]any{"config": map[string]any{"a": "b"}}),
-	told(13, "progressEvent", map[string]any{"id": "x"}),
-	told(14, "errorEvent", map[string]any{"error": "x"}),
-	told(15, "cancelEvent", map[string]any{"a": "b"}),
-	told(16, "summaryEvent", map[string]any{"resourceChanges": map[string]any{"create": 2}}),
-}
-
-func told(sequence int, kind string, what map[string]any) map[string]any {
-	return map[string]any{"sequence": sequence, "timestamp": 1 + sequence, kind: what}
-}
-
 // held samples a row that a running update calls with its own token.
 func held(journal int, method, below string, body any) guarantee.Sample {
 	return func(p *boottest.Plane) boottest.Request {

@@ -31,7 +31,7 @@ func (d dialect) encryptValue(ctx context.Context, in *encryptIn) (*encryptOut, 
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := stack.Encrypt(ctx, d.Ports, access.Of(ctx).Stack.Value, [][]byte{plain})
+	sealed, err := stack.Encrypt(ctx, d.in(ctx), access.Of(ctx).Stack.Value, [][]byte{plain})
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,7 @@ func (d dialect) decryptValue(ctx context.Context, in *decryptIn) (*decryptOut, 
 		return nil, err
 	}
 	a := access.Of(ctx)
-	plain, err := stack.Decrypt(ctx, d.Ports, a.Organization, a.Stack.Value, sealed)
+	plain, err := stack.Decrypt(ctx, d.in(ctx), a.Organization, a.Stack.Value, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (d dialect) batchEncrypt(ctx context.Context, in *batchEncryptIn) (*batchEn
 		return nil, err
 	}
 	out := &batchEncryptOut{}
-	out.Body.Ciphertexts, err = stack.Encrypt(ctx, d.Ports, access.Of(ctx).Stack.Value, plain)
+	out.Body.Ciphertexts, err = stack.Encrypt(ctx, d.in(ctx), access.Of(ctx).Stack.Value, plain)
 	return out, err
 }
 
@@ -110,7 +110,7 @@ func (d dialect) batchDecrypt(ctx context.Context, in *batchDecryptIn) (*batchDe
 		return nil, err
 	}
 	a := access.Of(ctx)
-	plain, err := stack.DecryptBatch(ctx, d.Ports, a.Organization, a.Stack.Value, sealed)
+	plain, err := stack.DecryptBatch(ctx, d.in(ctx), a.Organization, a.Stack.Value, sealed)
 	if err != nil {
 		return nil, err
 	}

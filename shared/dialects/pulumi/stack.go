@@ -110,7 +110,7 @@ type deleteStackIn struct {
 
 func (d dialect) deleteStack(ctx context.Context, in *deleteStackIn) (*struct{}, error) {
 	a := access.Of(ctx)
-	return nil, update.DeleteStack(ctx, d.Ports, a.Principal, a.Organization, a.Stack, in.Force || in.ForceDestroy)
+	return nil, update.DeleteStack(ctx, d.in(ctx), a.Principal, a.Organization, a.Stack, in.Force || in.ForceDestroy)
 }
 
 // rawOut is an answer whose JSON is already written.
@@ -128,7 +128,7 @@ type untypedDeployment struct {
 
 func (d dialect) exportStack(ctx context.Context, _ *getStackIn) (*rawOut, error) {
 	a := access.Of(ctx)
-	text, err := update.Export(ctx, d.Ports, a.Organization, a.Stack.Value)
+	text, err := update.Export(ctx, d.in(ctx), a.Organization, a.Stack.Value)
 	if err != nil {
 		return nil, err
 	}

@@ -65,13 +65,14 @@ func (d dialect) createUpdate(kind update.Kind) func(context.Context, *createUpd
 	return func(ctx context.Context, in *createUpdateIn) (*createUpdateOut, error) {
 		a := access.Of(ctx)
 		b := in.Body
-		required, err := policy.RequiredOf(ctx, d.Ports, a.Stack.Value, "")
+		required, err := policy.RequiredOf(ctx, d.in(ctx), a.Stack.Value, "")
 		if err != nil {
 			return nil, err
 		}
-		u, err := update.Create(ctx, d.Ports, a.Stack.Value, a.By(), kind, b.Options.DryRun, update.Program{
+		u, err := update.Create(ctx, d.in(ctx), a.Stack.Value, a.By(), kind, b.Options.DryRun, update.Program{
 			Name: b.Name, Runtime: b.Runtime, Main: b.Main, Description: b.Description,
 			Options: document(b.Options), Config: document(b.Config), Message: b.Metadata.Message, Environment: b.Metadata.Environment,
+			PolicyPacks: packsToRun(required),
 		})
 		if err != nil {
 			return nil, err
@@ -116,7 +117,7 @@ type startUpdateOut struct {
 
 func (d dialect) startUpdate(ctx context.Context, in *startUpdateIn) (*startUpdateOut, error) {
 	a := access.Of(ctx)
-	s, err := update.Start(ctx, d.Ports, a.Organization, a.Stack, in.Update, update.StartOptions{
+	s, err := update.Start(ctx, d.in(ctx), a.Organization, a.Stack, in.Update, update.StartOptions{
 		Tags: in.Body.Tags, Journal: in.Body.JournalVersion >= 1, Client: clientVersion(in.UserAgent),
 	})
 	if err != nil {
@@ -158,7 +159,7 @@ type renewLeaseOut struct {
 // renewLease answers the token that was shown: other calls made with it are in flight.
 func (d dialect) renewLease(ctx context.Context, in *renewLeaseIn) (*renewLeaseOut, error) {
 	a := access.Of(ctx)
-	expires, err := update.Renew(ctx, d.Ports, a.Lease, time.Duration(in.Body.Duration)*time.Second)
+	expires, err := update.Renew(ctx, d.in(ctx), a.Lease, time.Duration(in.Body.Duration)*time.Second)
 	if err != nil {
 		return nil, err
 	}
@@ -175,12 +176,12 @@ type completeUpdateIn struct {
 }
 
 func (d dialect) completeUpdate(ctx context.Context, in *completeUpdateIn) (*struct{}, error) {
-	return nil, update.Complete(ctx, d.Ports, access.Of(ctx).Lease, update.Status(in.Body.Status))
+	return nil, update.Complete(ctx, d.in(ctx), access.Of(ctx).Lease, update.Status(in.Body.Status))
 }
 
 type onUpdateIn struct{ UpdatePath }
 
 func (d dialect) cancelUpdate(ctx context.Context, in *onUpdateIn) (*struct{}, error) {
 	a := access.Of(ctx)
-	return nil, update.Cancel(ctx, d.Ports, a.Stack.Value, in.Update, a.User.Login)
+	return nil, update.Cancel(ctx, d.in(ctx), a.Stack.Value, in.Update, a.User.Login)
 }

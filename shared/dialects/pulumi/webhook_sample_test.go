@@ -1,6 +1,7 @@
 package pulumi_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 
@@ -8,7 +9,20 @@ import (
 	"github.com/polyplane/polyplane/shared/boot/guarantee"
 )
 
-func init() { maps.Copy(samples, webhookSamples) }
+func init() {
+	maps.Copy(samples, webhookSamples)
+	for _, row := range []string{"List%sWebhooks [].", "Create%sWebhook ", "Get%sWebhook ", "Update%sWebhook "} {
+		for _, owner := range []string{"Organization", "Stack"} {
+			at := fmt.Sprintf(row, owner)
+			neverFilled[at+"secret"] = "never read back"
+			neverFilled[at+"envName"] = "the webhooks of environments have rows of their own"
+			if owner == "Organization" {
+				neverFilled[at+"projectName"] = "of the webhooks of stacks"
+				neverFilled[at+"stackName"] = "of the webhooks of stacks"
+			}
+		}
+	}
+}
 
 // webhookSamples are the samples of the webhooks' rows. The organization has one webhook for all of them, a stack its own. Its receiver
 // refuses connections: what receivers say is the other tests' business.

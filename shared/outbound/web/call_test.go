@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/polyplane/polyplane/shared/outbound"
@@ -119,6 +120,22 @@ func TestAReceiverThatAnswersTooSlowlyIsGivenUp(t *testing.T) {
 		s.CloseClientConnections()
 		s.Close()
 	}
+}
+
+func TestAConnectionThatTheReceiverClosedWhileItIdledIsNoFailure(t *testing.T) {
+	var calls atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		assert.NotContains(t, r.Header, "Idempotency-Key")
+	}))
+	defer s.Close()
+	c := reaching(t, s, web.Options{})
+	for range 50 {
+		_, err := c.Call(t.Context(), outbound.Request{URL: "http://example.com/", Body: []byte("{}")})
+		require.NoError(t, err)
+		s.CloseClientConnections()
+	}
+	require.EqualValues(t, 50, calls.Load())
 }
 
 func TestCertificatesAreVerified(t *testing.T) {

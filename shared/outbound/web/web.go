@@ -117,6 +117,9 @@ func (c *Caller) call(ctx context.Context, r outbound.Request) (outbound.Answer,
 	for _, h := range r.Headers {
 		req.Header.Set(h.Name, h.Value)
 	}
+	// Not sent, for it is empty: it lets the transport send once more, on a fresh connection, what met a connection that the receiver had
+	// closed while it idled.
+	req.Header["Idempotency-Key"] = []string{}
 	res, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return outbound.Answer{}, failure(ctx, err)

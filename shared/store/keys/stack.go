@@ -13,9 +13,6 @@ func Stack(id string) store.Scope { return store.Scope("stack/" + id) }
 // StackHead is the stack's own document.
 func StackHead(id string) store.Key { return head(Stack(id)) }
 
-// StackGrant is the stack's side of a grant to a user; UserGrant is the user's.
-func StackGrant(stack, user string) store.Key { return in(Stack(stack), "grants", "user/"+user) }
-
 // StackGrants is the partition of a stack's grants.
 func StackGrants(stack string) string { return Stack(stack).Partition("grants") }
 

@@ -22,11 +22,6 @@ func UserToken(user, token string) store.Key { return in(User(user), "tokens", t
 // UserTokens is the partition of a user's tokens, in order of creation.
 func UserTokens(user string) string { return User(user).Partition("tokens") }
 
-// UserGrant is the user's side of a grant on a stack; StackGrant is the stack's.
-func UserGrant(user, organization, stack string) store.Key {
-	return in(User(user), "grants/"+organization, "stack/"+stack)
-}
-
 // UserGrants is the partition of all grants of a user in one organization.
 func UserGrants(user, organization string) string {
 	return User(user).Partition("grants/" + organization)
