@@ -394,6 +394,7 @@ func TestWhoIsRefusedIsInTheAuditLogOnceAMinute(t *testing.T) {
 	l := c.logs("/v2", "eventFilter=auth-failure").AuditLogEvents
 	require.Len(t, l, 2)
 	byLogin := map[string]int{l[0].User.GithubLogin: 0, l[1].User.GithubLogin: 1}
+	require.Equal(t, l, c.logs("", "startTime=4000000000&eventFilter=auth-failure").AuditLogEvents)
 	e := l[byLogin["bob"]]
 	require.True(t, e.AuthFailure)
 	require.True(t, e.ReqOrgAdmin)
