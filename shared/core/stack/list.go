@@ -26,6 +26,7 @@ type Filter struct {
 type Summary struct {
 	ID, Organization, Project, Name string // Organization and Project are names
 	UpdatedAt                       int64  // Unix seconds; 0 when never updated
+	Held                            bool   // an update runs
 	Resources                       int
 }
 

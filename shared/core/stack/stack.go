@@ -74,6 +74,7 @@ type row struct {
 	ProjectName string    `json:"p"`
 	UpdatedAt   time.Time `json:"u,omitzero"`
 	Resources   int       `json:"r"`
+	Held        bool      `json:"h,omitempty"` // by a running update
 }
 
 type name struct {
@@ -169,7 +170,7 @@ func Row(ctx context.Context, p ports.Ports, s Stack) (store.Change, error) {
 }
 
 func rowOf(s Stack) row {
-	r := row{Name: s.Name, ProjectName: s.ProjectName, UpdatedAt: s.UpdatedAt}
+	r := row{Name: s.Name, ProjectName: s.ProjectName, UpdatedAt: s.UpdatedAt, Held: s.Lock != nil}
 	if s.Checkpoint != nil {
 		r.Resources = s.Checkpoint.Resources
 	}

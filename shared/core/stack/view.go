@@ -88,7 +88,7 @@ func (v *view) rows(ctx context.Context, p ports.Ports, after string, limit int)
 		}
 		s := Summary{ID: ids[i], Organization: v.organization.Name, Project: r.Value.ProjectName, Name: r.Value.Name, Resources: r.Value.Resources}
 		if !r.Value.UpdatedAt.IsZero() {
-			s.UpdatedAt = r.Value.UpdatedAt.Unix()
+			s.UpdatedAt, s.Held = r.Value.UpdatedAt.Unix(), r.Value.Held
 		}
 		out = append(out, s)
 	}
@@ -224,7 +224,7 @@ func (v *view) granted(ctx context.Context, p ports.Ports, after string, limit i
 		r := rowOf(s)
 		sum := Summary{ID: s.ID, Organization: v.organization.Name, Project: s.ProjectName, Name: s.Name, Resources: r.Resources}
 		if !s.UpdatedAt.IsZero() {
-			sum.UpdatedAt = s.UpdatedAt.Unix()
+			sum.UpdatedAt, sum.Held = s.UpdatedAt.Unix(), s.Lock != nil
 		}
 		out = append(out, sum)
 	}

@@ -140,7 +140,7 @@ type stackSummary struct {
 	OrgName       string      `json:"orgName"`
 	ProjectName   string      `json:"projectName"`
 	StackName     string      `json:"stackName"`
-	LastUpdate    *int64      `json:"lastUpdate,omitempty"` // Unix seconds
+	LastUpdate    *int64      `json:"lastUpdate,omitempty"` // Unix seconds; absent when never updated, 0 while an update runs
 	ResourceCount *int        `json:"resourceCount,omitempty"`
 	Links         *stackLinks `json:"links,omitempty"`
 }
@@ -181,6 +181,9 @@ func (d dialect) listUserStacks(ctx context.Context, in *listUserStacksIn) (*lis
 		}
 		if s.UpdatedAt > 0 {
 			sum.LastUpdate, sum.ResourceCount = &s.UpdatedAt, &s.Resources
+		}
+		if s.Held {
+			sum.LastUpdate = new(int64) // the CLI shows 0 as "in progress"
 		}
 		out.Body.Stacks[i] = sum
 	}

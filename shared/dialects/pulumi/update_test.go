@@ -25,6 +25,22 @@ func TestAnUpdateIsCreatedStartedJournaledAndCompleted(t *testing.T) {
 	require.Equal(t, []string{urn(1), urn(2)}, c.export(stack).urns())
 }
 
+func TestAListShowsThatAnUpdateRuns(t *testing.T) {
+	c := newClient(t)
+	stack := c.stack("shop", "dev")
+	last := func() *int64 {
+		var out struct{ Stacks []struct{ LastUpdate *int64 } }
+		c.call(http.MethodGet, "/user/stacks", nil).Into(t, http.StatusOK, &out)
+		require.Len(t, out.Stacks, 1)
+		return out.Stacks[0].LastUpdate
+	}
+	require.Nil(t, last(), "never updated")
+	u := c.start(stack, "update", 1)
+	require.Zero(t, *last(), "in progress")
+	u.complete("succeeded").Into(t, http.StatusNoContent, nil)
+	require.Equal(t, c.Clock.Now().Unix(), *last())
+}
+
 func TestEntriesAcknowledgedBeforeTheLeaseExpiredSurvive(t *testing.T) {
 	c := newClient(t)
 	stack := c.stack("shop", "dev")
