@@ -56,8 +56,7 @@ func TestACallSendsWhatItIsGivenAndKeepsWhatComesBack(t *testing.T) {
 
 func TestRedirectsAreAnswersAndNotFollowed(t *testing.T) {
 	var calls atomic.Int64
-	var s *httptest.Server
-	s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls.Add(1)
 		http.Redirect(w, r, "http://127.0.0.1/secret", http.StatusTemporaryRedirect)
 	}))
