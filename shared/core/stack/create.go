@@ -21,7 +21,8 @@ type Draft struct {
 	Tags    map[string]string
 	Config  *Config
 
-	With func(Stack) []store.Change // more for the write that makes it; nil adds nothing
+	Prepare func(*Stack) error         // completes the head before it is written, once its key is there; nil does nothing
+	With    func(Stack) []store.Change // more for the write that makes it; nil adds nothing
 }
 
 // attempts is how often a write that lost a race is made again from fresh reads.
@@ -48,6 +49,11 @@ func Create(ctx context.Context, p ports.Ports, by permission.Principal, o organ
 		return Stack{}, err
 	}
 	s.Key = key.Wrapped()
+	if d.Prepare != nil {
+		if err := d.Prepare(&s); err != nil {
+			return Stack{}, err
+		}
+	}
 	for range attempts {
 		err = create(ctx, p, by, o, d, &s)
 		if store.AsConflict(err) == nil {

@@ -127,7 +127,7 @@ func (d dialect) operations() []api.Operation {
 		api.Op("HEAD /api/stacks/{orgName}/{projectName}", "ProjectExists", group.Stacks,
 			inOrganization(permission.OrganizationRead), read, d.projectExists, api.Status(http.StatusOK)),
 		api.Op("POST /api/stacks/{orgName}/{projectName}", "CreateStack", group.Stacks,
-			inOrganization(permission.StackCreate), audit.Leaves("stack-created"), d.createStack),
+			inOrganization(permission.StackCreate), audit.Leaves("stack-created"), d.createStack, api.BodyCap(checkpointCap)),
 		api.Op("GET "+stackAt, "GetStack", group.Stacks, onStack(permission.StackRead), read, d.getStack),
 		api.Op("DELETE "+stackAt, "DeleteStack", group.Stacks, onStack(permission.StackAdmin), audit.Leaves("stack-deleted"), d.deleteStack),
 		api.Op("GET "+stackAt+"/export", "ExportStack", group.Stacks, onStack(permission.StackRead), audit.Leaves("stack-exported"), d.exportStack,

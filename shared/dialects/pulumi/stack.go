@@ -2,6 +2,7 @@ package pulumi
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/polyplane/polyplane/shared/core/access"
 	"github.com/polyplane/polyplane/shared/core/fault"
@@ -71,6 +72,8 @@ type createStackIn struct {
 		StackName string            `json:"stackName"`
 		Tags      map[string]string `json:"tags,omitempty" nullable:"true"`
 		Config    *stackConfig      `json:"config,omitempty"`
+		State     json.RawMessage   `json:"state,omitempty" doc:"an untyped deployment that the stack begins with"`
+		Teams     []string          `json:"teams,omitempty" doc:"names of teams that may update the stack"`
 	}
 }
 
@@ -82,11 +85,14 @@ type createStackOut struct {
 
 func (d dialect) createStack(ctx context.Context, in *createStackIn) (*createStackOut, error) {
 	a := access.Of(ctx)
-	draft := stack.Draft{Project: in.Project, Name: in.Body.StackName, Tags: in.Body.Tags}
+	draft := update.StackDraft{
+		Draft: stack.Draft{Project: in.Project, Name: in.Body.StackName, Tags: in.Body.Tags},
+		State: in.Body.State, Teams: in.Body.Teams,
+	}
 	if c := in.Body.Config; c != nil {
 		draft.Config = &stack.Config{Environment: c.Environment, SecretsProvider: c.SecretsProvider, EncryptedKey: c.EncryptedKey, EncryptionSalt: c.EncryptionSalt}
 	}
-	if _, err := stack.Create(ctx, d.Ports, a.Principal, a.Organization, draft); err != nil {
+	if _, err := update.CreateStack(ctx, d.Ports, a.Principal, a.By(), a.Organization, draft); err != nil {
 		return nil, err
 	}
 	return &createStackOut{}, nil
