@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/polyplane/polyplane/shared/blob"
 	"github.com/polyplane/polyplane/shared/core/audit"
 	"github.com/polyplane/polyplane/shared/core/event"
 	"github.com/polyplane/polyplane/shared/core/fault"
@@ -257,6 +258,10 @@ func leave(ctx context.Context, p ports.Ports, l *Lease, version int64) (*stack.
 			return nil, nil
 		}
 		if err != nil {
+			return nil, err
+		}
+		fresh := blob.NewStaging(p.Blobs, d.Value.Fresh, p.Now())
+		if err := fresh.Flush(ctx, l.scope(), d.Value.Manifest); err != nil {
 			return nil, err
 		}
 		return &stack.Manifest{Manifest: d.Value.Manifest, Update: l.Update, Resources: d.Value.Resources, Saved: p.Now()}, nil

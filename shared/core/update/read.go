@@ -113,7 +113,7 @@ func savedSoFar(ctx context.Context, p ports.Ports, s stack.Stack, key *keyring.
 		if err != nil {
 			return nil, err
 		}
-		return blob.Read(ctx, p.Blobs, l.Value.scope(), key, d.Value.Manifest)
+		return blob.Read(ctx, blob.NewStaging(p.Blobs, d.Value.Fresh, p.Now()), l.Value.scope(), key, d.Value.Manifest)
 	}
 	state, err := replay(ctx, p, l.Value, key)
 	if err != nil || state.Next() == 1 {

@@ -138,6 +138,8 @@ type saved struct {
 	Sequence  int64 `json:"sequence"` // of the save; 0 for the plain form, which has none
 	Verbatim  bool  `json:"verbatim"` // the text is the client's own, so that deltas apply to it
 	Resources int   `json:"resources"`
+
+	Fresh map[string][]byte `json:"fresh,omitempty"` // sealed chunks of the manifest that are kept here and not among the blobs yet, by id
 }
 
 // folded is the replayed state of the journal up to and including entry Through.
