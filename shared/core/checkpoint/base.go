@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -124,11 +125,23 @@ func list(s *scanner, at int, visit func(raw []byte) error) (int, error) {
 	})
 }
 
-// named reports whether raw is an object with a URN.
+// named reports whether raw, which has been walked, is an object with a URN. It looks no further than the URN, which clients write first.
 func named(raw []byte) bool {
-	urn := memberOf(raw, "urn")
-	return len(urn) > 2 && urn[0] == '"'
+	found := false
+	s := scanner{data: raw, limit: storedDepth}
+	_, _ = s.object(0, func(name []byte, at int) (int, error) {
+		end, err := s.value(at)
+		if err == nil && string(name) == "urn" {
+			found = end-at > 2 && raw[at] == '"'
+			err = errEnough
+		}
+		return end, err
+	})
+	return found
 }
+
+// errEnough ends a walk that has seen what it looked for.
+var errEnough = errors.New("seen enough")
 
 func operationType(raw []byte) string { return textOf(memberOf(raw, "type")) }
 

@@ -90,6 +90,40 @@ func Inspect(deployment []byte, field string) (Summary, error) {
 	return in.summary, nil
 }
 
+// InspectUntyped is Inspect of the deployment in an envelope, in one walk over the text: what a client saves whole again and again.
+func InspectUntyped(text []byte, field string) (Summary, error) {
+	in := inspection{scanner: &scanner{data: text, limit: storedDepth}, field: field + ".deployment"}
+	versioned := false
+	end, err := in.object(0, func(name []byte, at int) (int, error) {
+		switch string(name) {
+		case "deployment":
+			if c, _ := in.peek(at); c != '{' {
+				return at, fault.Wrong(in.field, "a deployment is an object")
+			}
+			in.summary, in.manifest = Summary{}, false
+			return in.object(at, in.member)
+		case "version":
+			end, err := in.value(at)
+			version := string(text[at:max(at, end)])
+			versioned = err == nil && len(version) == 1 && version >= "1" && version <= "4"
+			return end, err
+		}
+		return in.value(at)
+	})
+	if err == nil {
+		err = in.end(end)
+	}
+	switch {
+	case err != nil:
+		return Summary{}, asFault(err, field)
+	case !versioned:
+		return Summary{}, fault.Wrong(field+".version", "version is a number from 1 to 4")
+	case !in.manifest:
+		return Summary{}, fault.Wrong(in.field+".manifest", "a deployment has a manifest")
+	}
+	return in.summary, nil
+}
+
 type inspection struct {
 	*scanner
 	field    string
