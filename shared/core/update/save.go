@@ -18,7 +18,7 @@ func SaveWhole(ctx context.Context, p ports.Ports, l store.Doc[Lease], c checkpo
 	if c.Invalid {
 		return fault.Wrong("isInvalid", "a checkpoint that its client calls invalid is not kept")
 	}
-	return save(ctx, p, l, saved{}, func(*keyring.DataKey, blob.Store, store.Doc[saved]) ([]byte, error) {
+	return save(ctx, p, l, "body", saved{}, func(*keyring.DataKey, blob.Store, store.Doc[saved]) ([]byte, error) {
 		return checkpoint.EncodeUntyped(c.Untyped), nil
 	})
 }
@@ -26,7 +26,7 @@ func SaveWhole(ctx context.Context, p ports.Ports, l store.Doc[Lease], c checkpo
 // SaveVerbatim keeps a whole checkpoint as the very text that the client sent, to which its later deltas apply. sequence numbers the
 // client's saves of this update from 1; a number that was kept before is a repetition and changes nothing.
 func SaveVerbatim(ctx context.Context, p ports.Ports, l store.Doc[Lease], v checkpoint.Verbatim) error {
-	return save(ctx, p, l, saved{Sequence: v.Sequence, Verbatim: true}, func(*keyring.DataKey, blob.Store, store.Doc[saved]) ([]byte, error) {
+	return save(ctx, p, l, "body.untypedDeployment", saved{Sequence: v.Sequence, Verbatim: true}, func(*keyring.DataKey, blob.Store, store.Doc[saved]) ([]byte, error) {
 		return v.Text, nil
 	})
 }
@@ -34,7 +34,7 @@ func SaveVerbatim(ctx context.Context, p ports.Ports, l store.Doc[Lease], v chec
 // SaveDelta keeps the checkpoint that results from applying edits to the text kept before. A wrong hash, or edits that do not follow the
 // save they were made against, are fault.Invalid and leave what was kept; the client then sends the whole text.
 func SaveDelta(ctx context.Context, p ports.Ports, l store.Doc[Lease], d checkpoint.Delta) error {
-	return save(ctx, p, l, saved{Sequence: d.Sequence, Verbatim: true}, func(key *keyring.DataKey, blobs blob.Store, before store.Doc[saved]) ([]byte, error) {
+	return save(ctx, p, l, "body.deploymentDelta", saved{Sequence: d.Sequence, Verbatim: true}, func(key *keyring.DataKey, blobs blob.Store, before store.Doc[saved]) ([]byte, error) {
 		if !before.Exists() || !before.Value.Verbatim || before.Value.Sequence != d.Sequence-1 {
 			return nil, fault.Wrong("sequenceNumber", "the edits of save %d do not follow the last kept save: send the whole checkpoint", d.Sequence)
 		}
@@ -46,15 +46,16 @@ func SaveDelta(ctx context.Context, p ports.Ports, l store.Doc[Lease], d checkpo
 	})
 }
 
-// save keeps the text that make returns as the update's saved checkpoint, under its lease.
-func save(ctx context.Context, p ports.Ports, l store.Doc[Lease], next saved, make func(*keyring.DataKey, blob.Store, store.Doc[saved]) ([]byte, error)) error {
+// save keeps the text that make returns as the update's saved checkpoint, under its lease. field is where the request holds the text, for
+// faults.
+func save(ctx context.Context, p ports.Ports, l store.Doc[Lease], field string, next saved, make func(*keyring.DataKey, blob.Store, store.Doc[saved]) ([]byte, error)) error {
 	if l.Value.Journal {
 		return fault.New(fault.Conflict, "this update saves by journal, not by checkpoint")
 	}
 	var err error
 	for range attempts {
 		// A save that is repeated while its first attempt is under way meets it here.
-		if err = saveOnce(ctx, p, l, next, make); store.AsConflict(err) == nil {
+		if err = saveOnce(ctx, p, l, field, next, make); store.AsConflict(err) == nil {
 			return err
 		}
 	}
@@ -66,7 +67,7 @@ func save(ctx context.Context, p ports.Ports, l store.Doc[Lease], next saved, ma
 // write instead of three, and leave nothing behind.
 const maxFresh = 32 << 10
 
-func saveOnce(ctx context.Context, p ports.Ports, l store.Doc[Lease], next saved, make func(*keyring.DataKey, blob.Store, store.Doc[saved]) ([]byte, error)) error {
+func saveOnce(ctx context.Context, p ports.Ports, l store.Doc[Lease], field string, next saved, make func(*keyring.DataKey, blob.Store, store.Doc[saved]) ([]byte, error)) error {
 	over := writable(p.Now())
 	if err := over(l.Value); err != nil {
 		return err
@@ -88,7 +89,7 @@ func saveOnce(ctx context.Context, p ports.Ports, l store.Doc[Lease], next saved
 	if err != nil {
 		return err
 	}
-	found, err := checkpoint.InspectUntyped(text, "untypedDeployment")
+	found, err := checkpoint.InspectUntyped(text, field)
 	if err != nil {
 		return err
 	}

@@ -152,3 +152,18 @@ func TestWhichUpdatesMaySaveACheckpoint(t *testing.T) {
 	}
 	require.Equal(t, odd, c.exported(stack))
 }
+
+func TestARefusedCheckpointNamesWhereTheRequestHoldsTheFault(t *testing.T) {
+	c := newClient(t)
+	u := c.start(c.stack("shop", "dev"), "update", 0)
+	refused := func(below, body, field string) {
+		t.Helper()
+		var e struct{ Errors []struct{ Attribute string } }
+		u.lease(http.MethodPatch, below, body).Into(t, http.StatusBadRequest, &e)
+		require.Len(t, e.Errors, 1)
+		require.Equal(t, field, e.Errors[0].Attribute)
+	}
+	refused("/checkpoint", `{"isInvalid":false,"version":3,"deployment":{"resources":[]}}`, "body.deployment.manifest")
+	refused("/checkpointverbatim", `{"version":3,"sequenceNumber":1,"untypedDeployment":{"version":3,"deployment":{"manifest":{},"resources":[{}]}}}`,
+		"body.untypedDeployment.deployment.resources[0]")
+}
